@@ -1,0 +1,119 @@
+/*
+ * limits: every length, queue, retry and period of Phalanx, in one place.
+ * docs/protocol.md refers to these names.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* sizes on the wire */
+#define LIMIT_ENVELOPE_BYTES  (64 * 1024) /* one Envelope, serialised */
+#define LIMIT_BODY_BYTES      (LIMIT_ENVELOPE_BYTES - 128)
+#define LIMIT_EVIDENCE_BYTES  512         /* copied into a statement */
+#define LIMIT_SYNC_ITEMS      64          /* envelopes in one SyncItems */
+#define LIMIT_SYNC_BYTES      (48 * 1024) /* their total size */
+#define LIMIT_PING_HEADS      8
+#define LIMIT_SYNC_BUCKETS    256
+#define LIMIT_NAME_BYTES      128
+#define LIMIT_ADDRESSES       8           /* a member */
+#define LIMIT_MEMBERS         10000
+#define LIMIT_CERTIFICATE_SIGNERS 1000
+#define LIMIT_ROSTER_BYTES    (8 * 1024 * 1024)
+#define LIMIT_FULL_MESH       64          /* members; rings above */
+
+/* time, milliseconds unless named otherwise */
+#define LIMIT_WINDOW_S        600
+#define LIMIT_FRESH_MS        (30 * 1000)        /* on the author's own link */
+#define LIMIT_RELAYED_MS      (10 * 60 * 1000)   /* relayed or synced */
+#define LIMIT_GROUNDS_MS      (10 * 60 * 1000)   /* how long grounds last */
+#define LIMIT_LOCAL_CUT_MS    (15 * 60 * 1000)   /* L0 */
+#define LIMIT_SEVER_DELAY_MS  50
+#define LIMIT_RELAY_DELAY_MS  20
+#define LIMIT_FIRST_SYNC_MS   (30 * 1000)
+#define LIMIT_PRECAUTION_MS   (24 * 60 * 60 * 1000)
+#define LIMIT_VOTE_BUDGET_MS  (24 * 60 * 60 * 1000)
+#define LIMIT_CLOCK_SKEW_MS   (10 * 1000)
+#define LIMIT_PING_MS         500                /* LIMIT_FULL_MESH members or fewer */
+#define LIMIT_PING_LARGE_MS   1000
+#define LIMIT_PING_MISSES     3
+#define LIMIT_HEALTH_MAX      8                  /* Lifeguard's multiplier */
+#define LIMIT_SYNC_MS         (10 * 1000)
+#define LIMIT_APPEND_RETRY_MS 200
+
+/* state */
+#define LIMIT_REPLAY_WINDOW    1024 /* sequences an author */
+#define LIMIT_HELD_OBJECTS     65536
+#define LIMIT_HELD_PER_AUTHOR  4096
+#define LIMIT_PENDING_APPENDS  64
+#define LIMIT_STATEMENTS_PER_INCIDENT 256
+#define LIMIT_CORE_ACTIONS     512  /* one step */
+#define LIMIT_LOCAL_CUTS       65536 /* addresses outside the mesh */
+#define LIMIT_EPOCHS_ACCEPTED  2
+#define LIMIT_TOUCH_REPEAT_MS  1000 /* one source, one decoy: counted, not reported again */
+
+/* budgets */
+#define LIMIT_ENTRIES_PER_S     10 /* an author, any link */
+#define LIMIT_ENTRIES_BURST     100
+#define LIMIT_URGENT_BURST      64 /* an author's reserve for urgent objects */
+#define LIMIT_CALLS_PER_S       10 /* a source address: handshakes and calls */
+#define LIMIT_CALLS_BURST       20
+#define LIMIT_BAD_SIGNATURE_COST 10
+#define LIMIT_BAD_SIGNATURES    10 /* close the link */
+
+/* net */
+#define LIMIT_LINKS             256
+#define LIMIT_HANDSHAKES        64  /* not yet authenticated */
+#define LIMIT_HANDSHAKE_MS      5000
+#define LIMIT_IDLE_MS           (30 * 1000)
+#define LIMIT_STREAMS           128
+#define LIMIT_HEADER_LIST_BYTES 8192
+#define LIMIT_LINK_QUEUE_BYTES  (1024 * 1024)
+#define LIMIT_DIAL_MIN_MS       100
+#define LIMIT_DIAL_MAX_MS       5000
+#define LIMIT_DIAL_PORTS        256 /* local ports reserved for dialling */
+#define LIMIT_BUCKETS           4096 /* source addresses with a token bucket */
+#define LIMIT_COORDINATOR_QUEUE 256
+#define LIMIT_COORDINATOR_REPLY_BYTES (64 * 1024)
+#define LIMIT_COORDINATOR_MS    3000
+#define LIMIT_HEARTBEAT_MS      5000
+
+/* decoys */
+#define LIMIT_DECOYS             16
+#define LIMIT_CAPTURE_BYTES      4096
+#define LIMIT_DECOY_CONNECTIONS  256
+#define LIMIT_DECOY_LINGER_MS    2000
+
+/* processes */
+#define LIMIT_IPC_BYTES          (LIMIT_ENVELOPE_BYTES + 512)
+#define LIMIT_IPC_QUEUE          1024 /* messages waiting for one peer */
+#define LIMIT_RESTART_MIN_MS     50
+#define LIMIT_RESTART_MAX_MS     10000
+#define LIMIT_CHILD_READY_MS     5000
+#define LIMIT_MANAGEMENT         32
+#define LIMIT_IGNORED            32
+#define LIMIT_DNS                8
+#define LIMIT_PATH_BYTES         256
+#define LIMIT_NEIGHBOURS         1024
+
+/* enforcement */
+#define LIMIT_RECONCILE_MS       5000
+#define LIMIT_SUBJECTS           LIMIT_MEMBERS
+#define LIMIT_NETLINK_RETRIES    5
+#define LIMIT_DEVICES            16
+
+/* the feed on disk */
+#define LIMIT_RECEIVED_BYTES     (1024ULL * 1024 * 1024)
+#define LIMIT_LINE_BYTES         (128 * 1024)
+
+/* coordinator */
+#define LIMIT_HTTP_BODY_BYTES    (64 * 1024)
+#define LIMIT_HTTP_CONNECTIONS   1024
+#define LIMIT_HTTP_PER_ADDRESS   64
+#define LIMIT_HTTP_REQUEST_MS    10000
+#define LIMIT_REPORTS_SHOWN      200
+#define LIMIT_REPORTS_KEPT       100000
+#define LIMIT_PEERS_ACTIVE_MS    15000
+#define LIMIT_TOPOLOGY_MS        10000
+#define LIMIT_REGISTER_AGE_S     60
+#define LIMIT_REGISTER_AHEAD_S   5
+
+#endif

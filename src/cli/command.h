@@ -1,0 +1,36 @@
+/*
+ * command: one verb of the phalanx program.  main.c holds the table; each verb
+ * lives in cmd_<verb>.c.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+#include <stdbool.h>
+#include "sys/config.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct cli {
+	const char *config_path; /* -c FILE; NULL: the default */
+	bool json;               /* --json, anywhere before the verb's own arguments */
+};
+
+struct command {
+	const char *name;    /* "audit" */
+	const char *usage;   /* "audit verify|show [--file F]" */
+	const char *summary; /* one line for phalanx help */
+	/* argv[0] is the verb.  Returns an exit status. */
+	int (*run)(const struct cli *, int argc, char **argv);
+};
+
+int cmd_ca(const struct cli *, int argc, char **argv);        /* ca init|request|enrol|epoch|show */
+int cmd_audit(const struct cli *, int argc, char **argv);     /* audit verify|show|bundle */
+int cmd_status(const struct cli *, int argc, char **argv);
+int cmd_peers(const struct cli *, int argc, char **argv);
+int cmd_incidents(const struct cli *, int argc, char **argv);
+int cmd_unlock(const struct cli *, int argc, char **argv);
+int cmd_doctor(const struct cli *, int argc, char **argv);
+
+/* config_load() with cli's path; prints its own errors. */
+int cli_config(const struct cli *, struct config *out);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * sockdestroy: close this host's sockets with an address, by
+ * SOCK_DESTROY over NETLINK_SOCK_DIAG; local programs get ECONNABORTED.
+ * Call only after the drop is in force, so that no RST leaves.
+ */
+#ifndef SYS_SOCKDESTROY_H
+#define SYS_SOCKDESTROY_H
+#include "base/err.h"
+#include "core/types.h"
+
+struct sockdestroy; /* opaque */
+
+/* DENIED, UNSUPPORTED (CONFIG_INET_DIAG_DESTROY), IO. */
+MUST_USE enum err sockdestroy_open(struct sockdestroy **out);
+void sockdestroy_close(struct sockdestroy *); /* accepts NULL */
+
+struct sockdestroy_filter {
+	struct address far;     /* family 0: every far end but loopback (own lock-down) */
+	uint16_t spare_port;    /* the mesh port, local or remote; 0: spare nothing */
+	const struct endpoint *spared; /* exempt flows' far ends */
+	size_t spared_count;
+};
+/* Both address families are dumped (v4 peers of [::] listeners live in AF_INET6). */
+MUST_USE enum err sockdestroy_run(struct sockdestroy *, const struct sockdestroy_filter *,
+    uint32_t *destroyed);
+
+#endif
