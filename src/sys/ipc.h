@@ -8,6 +8,7 @@
  */
 #ifndef SYS_IPC_H
 #define SYS_IPC_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
@@ -35,6 +36,7 @@ struct ipc_handler {
 	/* The other end is gone or broke the framing; the handler may ipc_free(). */
 	void (*closed)(void *context, struct ipc *, enum err why);
 	void *context;
+	bool descriptors; /* expected here; else the kernel drops what comes, and fd is -1 */
 };
 
 /* Owns fd from then on.  NOMEM, IO. */
