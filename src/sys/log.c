@@ -90,6 +90,7 @@ emit(enum log_level level, const char *format, va_list arguments, const char *re
 {
 	char line[LINE_BYTES], message[MESSAGE_BYTES];
 	size_t used;
+	ssize_t written;
 	int saved = errno;
 
 	vsnprintf(message, sizeof(message), format, arguments);
@@ -100,8 +101,8 @@ emit(enum log_level level, const char *format, va_list arguments, const char *re
 		used += escape(line + used, sizeof(line) - used - 1, reason);
 	}
 	line[used++] = '\n';
-	if (write(STDERR_FILENO, line, used) == -1)
-		; /* nobody to tell */
+	written = write(STDERR_FILENO, line, used);
+	(void)written; /* nobody to tell */
 	errno = saved;
 }
 
