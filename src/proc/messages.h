@@ -330,7 +330,6 @@ struct msg_status {
 	uint8_t synced, lost_state, clock_off, coordinator_up;
 	struct msg_effective features;
 	struct msg_drift drift;
-	int32_t landlock_abi;
 };
 
 struct msg_member {

@@ -1,0 +1,110 @@
+/*
+ * cmd_incidents: who is accused, held or cut off, why, and since when.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "cli/control.h"
+
+static bool
+is_incident(const struct msg_member *m)
+{
+	return m->statements > 0 || m->votes > 0 || m->certified || m->confessed ||
+	       m->precaution_stands || m->precaution_stood_down ||
+	       (m->strength > STRENGTH_HOLD && !m->is_self);
+}
+
+static const char *
+ground(const struct msg_member *m)
+{
+	if (m->confessed)
+		return "confession";
+	if (m->certified)
+		return "quorum certificate";
+	if (m->precaution_stands)
+		return "precaution";
+	if (m->precaution_stood_down)
+		return "precaution, stood down: too many stand";
+	if (m->strength > STRENGTH_HOLD)
+		return "touched a decoy here (local, 15 min)";
+	return "accused, no quorum yet";
+}
+
+static json_t *
+to_json(const struct msg_member *m)
+{
+	char incident[17], id[33], since[24];
+
+	control_hex(m->incident.bytes, sizeof(m->incident.bytes), incident);
+	control_hex(m->id.bytes, sizeof(m->id.bytes), id);
+	control_time(m->since_ms, since);
+	return json_pack("{ss ss ss ss ss ss sI sI sI ss}", "incident", incident, "subject",
+	    m->name, "id", id, "status", control_status_text(m->status), "ground", ground(m),
+	    "held", control_strength_text(m->strength), "round", (json_int_t)m->round, "witnesses",
+	    (json_int_t)m->statements, "votes", (json_int_t)m->votes, "since", since);
+}
+
+static int
+print_json(const struct control_answer *answer)
+{
+	json_t *list = json_array();
+	int failed = list == NULL;
+
+	for (size_t i = 0; i < answer->member_count && !failed; i++)
+		if (is_incident(&answer->members[i]))
+			failed = json_array_append_new(list, to_json(&answer->members[i]));
+	if (!failed)
+		failed = json_dumpf(list, stdout, JSON_INDENT(2));
+	json_decref(list);
+	putchar('\n');
+	return failed ? EXIT_FAILED : EXIT_OK;
+}
+
+static void
+print_text(const struct control_answer *answer)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < answer->member_count; i++) {
+		const struct msg_member *m = &answer->members[i];
+		char incident[17], since[24];
+
+		if (!is_incident(m))
+			continue;
+		count++;
+		control_hex(m->incident.bytes, sizeof(m->incident.bytes), incident);
+		control_time(m->since_ms, since);
+		printf("%s  %s  %s\n", incident, m->name, control_status_text(m->status));
+		printf("  ground    %s\n  held      %s\n", ground(m),
+		    control_strength_text(m->strength));
+		printf("  witnesses %u, votes %u, round %u, since %s\n", m->statements, m->votes,
+		    m->round, since);
+	}
+	if (count == 0)
+		printf("no incidents\n");
+}
+
+int
+cmd_incidents(const struct cli *cli, int argc, char **argv)
+{
+	struct control_answer answer;
+	struct config config;
+	int status;
+
+	(void)argv;
+	if (argc != 1) {
+		fprintf(stderr,
+		    "usage: phalanx incidents\n"
+		    "For the proof of one: phalanx audit bundle --incident ID --out FILE\n");
+		return EXIT_USAGE;
+	}
+	if ((status = cli_config(cli, &config)) != EXIT_OK ||
+	    (status = control_ask(&config, ASK_MEMBERS, &answer)) != EXIT_OK)
+		return status;
+	if (cli->json)
+		status = print_json(&answer);
+	else
+		print_text(&answer);
+	free(answer.members);
+	return status;
+}

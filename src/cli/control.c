@@ -1,0 +1,163 @@
+#include "cli/control.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include "sys/ipc.h"
+
+#define CONTROL_TIMEOUT_MS 5000
+
+static int
+dial(const char *path)
+{
+	struct sockaddr_un where = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(where.sun_path)) {
+		fprintf(stderr, "phalanx: control socket path too long: %s\n", path);
+		return -1;
+	}
+	memcpy(where.sun_path, path, strlen(path) + 1);
+	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) == -1) {
+		perror("phalanx: socket");
+		return -1;
+	}
+	if (connect(fd, (struct sockaddr *)&where, sizeof(where)) == -1) {
+		fprintf(stderr, "phalanx: %s: %s\n%s\n", path, strerror(errno),
+		    errno == EACCES ? "Ask as root, or as the user that runs phalanxd."
+		                    : "Is phalanxd running?  systemctl status phalanxd");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static enum err
+add_member(struct control_answer *out, const struct msg_member *member)
+{
+	struct msg_member *grown;
+
+	if (out->member_count == LIMIT_MEMBERS)
+		return ERR_FULL;
+	grown = realloc(out->members, (out->member_count + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return ERR_NOMEM;
+	out->members = grown;
+	out->members[out->member_count] = *member;
+	/* The daemon is trusted with much, but not with our terminators. */
+	out->members[out->member_count].name[LIMIT_NAME_BYTES] = '\0';
+	out->member_count++;
+	return ERR_OK;
+}
+
+/* One packet into the answer; *done with the last.  NOTHING else is accepted. */
+static enum err
+take(uint32_t type, const void *buffer, size_t size_bytes, struct control_answer *out, bool *done)
+{
+	struct msg_answered end;
+
+	if (type == MSG_STATUS && size_bytes == sizeof(out->status)) {
+		memcpy(&out->status, buffer, size_bytes);
+		out->status.name[LIMIT_NAME_BYTES] = '\0';
+		out->status.mesh[LIMIT_NAME_BYTES] = '\0';
+		return ERR_OK;
+	}
+	if (type == MSG_MEMBER && size_bytes == sizeof(struct msg_member))
+		return add_member(out, buffer);
+	if (type == MSG_ANSWERED && size_bytes == sizeof(end)) {
+		memcpy(&end, buffer, sizeof(end));
+		*done = true;
+		return end.error < ERR_COUNT ? (enum err)end.error : ERR_MALFORMED;
+	}
+	return ERR_MALFORMED;
+}
+
+int
+control_ask(const struct config *config, enum ask what, struct control_answer *out)
+{
+	struct msg_ask ask = { .version = MESSAGES_VERSION, .ask = (uint32_t)what };
+	static uint64_t buffer[(sizeof(struct msg_status) + sizeof(struct msg_member)) / 8 + 1];
+	bool done = false;
+	enum err err;
+	int fd;
+
+	memset(out, 0, sizeof(*out));
+	if ((fd = dial(config->control_socket)) == -1)
+		return EXIT_FAILED;
+	err = ipc_write_blocking(fd, MSG_ASK, &ask, sizeof(ask), NULL, 0, -1);
+	while (err == ERR_OK && !done) {
+		uint32_t type;
+		size_t size_bytes;
+		int passed = -1;
+
+		err = ipc_read_blocking(
+		    fd, &type, buffer, sizeof(buffer), &size_bytes, &passed, CONTROL_TIMEOUT_MS);
+		if (passed != -1)
+			close(passed);
+		if (err == ERR_OK)
+			err = take(type, buffer, size_bytes, out, &done);
+	}
+	close(fd);
+	if (err == ERR_OK)
+		return EXIT_OK;
+	fprintf(stderr, "phalanx: %s: %s%s\n", config->control_socket, err_text(err),
+	    err == ERR_VERSION ? "; phalanx and phalanxd are of different versions" : "");
+	free(out->members);
+	out->members = NULL;
+	out->member_count = 0;
+	return EXIT_FAILED;
+}
+
+const char *
+control_strength_text(uint32_t strength)
+{
+	return strength <= STRENGTH_SEVER ? strength_text((enum strength)strength) : "?";
+}
+
+const char *
+control_status_text(uint32_t status)
+{
+	return status <= STATUS_UNREACHABLE ? node_status_text((enum node_status)status) : "?";
+}
+
+const char *
+control_effective_text(uint32_t mode)
+{
+	switch (mode) {
+	case EFFECTIVE_ENFORCE:
+		return "enforce";
+	case EFFECTIVE_OBSERVE:
+		return "observe";
+	case EFFECTIVE_LINKS_ONLY:
+		return "links-only";
+	default:
+		return "unknown";
+	}
+}
+
+void
+control_hex(const uint8_t *bytes, size_t size_bytes, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < size_bytes; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * size_bytes] = '\0';
+}
+
+void
+control_time(uint64_t unix_ms, char out[24])
+{
+	time_t seconds = (time_t)(unix_ms / 1000);
+	struct tm parts;
+
+	if (unix_ms == 0 || gmtime_r(&seconds, &parts) == NULL ||
+	    strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		memcpy(out, "-", 2);
+}

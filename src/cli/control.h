@@ -1,0 +1,26 @@
+/*
+ * control: ask the daemon on this host.  Blocking, one question a connection,
+ * five seconds at most.
+ */
+#ifndef CLI_CONTROL_H
+#define CLI_CONTROL_H
+#include "cli/command.h"
+#include "proc/messages.h"
+
+struct control_answer {
+	struct msg_status status;   /* ASK_STATUS */
+	struct msg_member *members; /* ASK_MEMBERS; the caller frees */
+	size_t member_count;
+};
+
+/* Prints what went wrong and what to do; EXIT_OK or EXIT_FAILED. */
+int control_ask(const struct config *, enum ask, struct control_answer *out);
+const char *control_strength_text(uint32_t strength);
+const char *control_status_text(uint32_t status);
+const char *control_effective_text(uint32_t mode);
+/* out: at least 2 * size_bytes + 1. */
+void control_hex(const uint8_t *bytes, size_t size_bytes, char *out);
+/* "2026-11-22T12:00:00Z"; "-" for 0.  out: at least 24 bytes. */
+void control_time(uint64_t unix_ms, char out[24]);
+
+#endif

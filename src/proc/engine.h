@@ -1,0 +1,124 @@
+/*
+ * engine: what the files of the engine process share.  The engine feeds the
+ * pure core with what its siblings say and carries out what the core decides;
+ * it opens no socket and no file once sandboxed.
+ *
+ * engine.c          start, channels, what siblings say
+ * engine_act.c      carrying out the core's actions
+ * engine_report.c   log lines, and what the coordinator is told
+ * engine_control.c  answers to the phalanx program
+ */
+#ifndef PROC_ENGINE_H
+#define PROC_ENGINE_H
+#include "core/core.h"
+#include "proc/child.h"
+
+/* An entry that the notary has not returned yet; a new notary is asked again. */
+struct engine_append {
+	uint32_t request;
+	size_t size_bytes;
+	uint8_t *body;
+};
+
+/* What is in force against an address outside the mesh. */
+struct engine_outsider {
+	struct msg_enforce request;
+	uint64_t until_ms;
+};
+
+/* A body on its way to the coordinator, waiting for the notary's signature. */
+struct engine_post {
+	uint32_t request; /* 0: free */
+	enum http_path path;
+	uint64_t created_s;
+	uint8_t nonce[16];
+	size_t size_bytes;
+	uint8_t *body;
+};
+
+/* A standing object that a coordinator which comes back must hear again. */
+struct engine_object {
+	size_t size_bytes;
+	uint8_t *bytes;
+};
+
+#define ENGINE_POSTS    32
+#define ENGINE_OBJECTS  256
+#define ENGINE_CONTROLS 8
+#define ENGINE_BATCH_BYTES LIMIT_HTTP_BODY_BYTES
+
+struct engine {
+	struct loop *loop;
+	const struct config *config;
+	struct roster *roster;
+	member_index self;
+	struct core *core;
+	struct ipc *siblings[ROLE_ID_COUNT];
+	struct loop_timer *timer;
+	uint64_t started_ms;
+	uint32_t next_request;
+
+	/* boot: replay, then cuts acknowledged, then the network opens */
+	bool replayed;
+	bool enforcer_told;
+	bool opened;
+	uint32_t barrier; /* the last MSG_ENFORCE that must be acknowledged before MSG_OPEN */
+
+	struct engine_append appends[LIMIT_PENDING_APPENDS];
+	size_t append_count;
+
+	struct msg_enforce *members; /* desired state, one a member */
+	struct engine_outsider *outsiders;
+	size_t outsider_count, outsider_room;
+	struct msg_lock lock;
+	struct msg_effective effective;
+	struct msg_drift drift;
+
+	/* the coordinator */
+	struct engine_post posts[ENGINE_POSTS];
+	struct engine_object objects[ENGINE_OBJECTS];
+	size_t object_count;
+	uint8_t *batch; /* entries not yet posted, as a SyncItems message */
+	size_t batch_bytes;
+	bool coordinator_up;
+	uint64_t heartbeat_ms; /* next */
+	uint64_t nonce;
+
+	struct msg_telemetry telemetry;
+
+	struct ipc *controls[ENGINE_CONTROLS];
+	struct core_actions actions;
+};
+
+/* engine.c */
+/* Step the core and carry out what it says; inputs other than input and the
+ * union are filled in here. */
+void engine_feed(struct engine *, struct core_event *);
+void engine_open_when_ready(struct engine *);
+uint32_t engine_request(struct engine *);
+
+/* engine_act.c */
+void engine_carry_out(struct engine *, const struct core_action *);
+/* What was asked of the firewall, in words: after everything has been sent. */
+void engine_log_enforce(const struct engine *, const struct core_action *);
+/* A new enforcer knows nothing: tell it all, then MSG_ENFORCE_ALL. */
+void engine_enforce_again(struct engine *);
+/* A new notary has replayed: what it did not write is asked for again. */
+void engine_append_again(struct engine *);
+/* Own entry seen in a replay: the append that asked for it is done. */
+void engine_append_matched(struct engine *, struct span envelope);
+/* Forget the append; false if no such request is pending. */
+bool engine_append_done(struct engine *, uint32_t request);
+
+/* engine_report.c */
+void engine_notice(struct engine *, const struct core_action *);
+void engine_heartbeat(struct engine *);  /* if one is due */
+void engine_post_batch(struct engine *); /* entries gathered since the last */
+void engine_signed(struct engine *, const struct msg_signed *);
+void engine_posted(struct engine *, const struct msg_posted *);
+const char *engine_member_name(const struct engine *, member_index);
+
+/* engine_control.c */
+void engine_control(struct engine *, int fd);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * engine_control: answers to the phalanx program on this host.  The parent
+ * accepted the connection and checked who it is; here it may only ask.
+ */
+#include "proc/engine.h"
+#include <stdio.h>
+#include <string.h>
+#include "sys/log.h"
+
+static void
+fill_status(struct engine *e, struct msg_status *s)
+{
+	struct core_member_view member;
+	struct core_view view;
+	const struct member *self = roster_member(e->roster, e->self);
+	uint64_t others = roster_heads(e->roster);
+
+	core_view(e->core, &view);
+	core_view_member(e->core, e->self, &member);
+	(void)snprintf(s->name, sizeof(s->name), "%s", self->name);
+	(void)snprintf(s->mesh, sizeof(s->mesh), "%s", roster_mesh_name(e->roster));
+	s->id = self->id;
+	s->epoch = roster_epoch(e->roster);
+	s->root = view.root;
+	s->sequence = view.sequence;
+	s->objects = view.objects;
+	s->local_cuts = view.local_cuts;
+	s->touches = view.touches;
+	s->refused = view.refused;
+	s->checks = view.checks;
+	s->uptime_ms = loop_now_ms() - e->started_ms;
+	s->members = (uint32_t)roster_count(e->roster);
+	s->heads = (uint32_t)roster_heads(e->roster);
+	s->k = (uint32_t)roster_k(e->roster, e->config->corroboration);
+	/* Heads needed against a subject that is one: what the tally will ask for. */
+	for (uint32_t n = 1; n <= others && s->quorum == 0; n++)
+		if (roster_is_quorum(e->roster, e->self, n, roster_weight(e->roster)))
+			s->quorum = n;
+	for (size_t i = 0; i < roster_count(e->roster); i++) {
+		struct core_member_view peer;
+
+		core_view_member(e->core, (member_index)i, &peer);
+		s->links += peer.linked;
+	}
+	s->policy = (uint32_t)e->config->policy;
+	s->mode = (uint32_t)e->config->mode;
+	s->effective = e->effective.mode;
+	s->features = e->effective;
+	s->drift = e->drift;
+	s->locked = (uint32_t)view.locked;
+	s->status = (uint32_t)member.status;
+	s->cpu_percent = e->telemetry.cpu_percent;
+	s->memory_percent = e->telemetry.memory_percent;
+	s->synced = view.synced;
+	s->lost_state = view.lost_state;
+	s->clock_off = view.clock_off;
+	s->coordinator_up = e->coordinator_up;
+}
+
+static void
+fill_member(const struct engine *e, member_index index, struct msg_member *m)
+{
+	const struct member *member = roster_member(e->roster, index);
+	struct core_member_view view;
+
+	core_view_member(e->core, index, &view);
+	(void)snprintf(m->name, sizeof(m->name), "%s", member->name);
+	m->id = member->id;
+	m->status = (uint32_t)view.status;
+	m->strength = (uint32_t)view.strength;
+	m->votes = view.votes;
+	m->statements = view.statements;
+	m->round = view.round;
+	m->since_ms = view.since_ms;
+	m->feed_sequence = view.feed_sequence;
+	m->incident = view.incident;
+	m->address = member->addresses[0];
+	m->is_self = index == e->self;
+	m->is_head = roster_head_ordinal(e->roster, index) >= 0;
+	m->linked = view.linked;
+	m->alive = view.alive;
+	m->certified = view.certified;
+	m->confessed = view.confessed;
+	m->precaution_stands = view.precaution_stands;
+	m->precaution_stood_down = view.precaution_stood_down;
+}
+
+static enum err
+answer(struct engine *e, struct ipc *client, enum ask ask)
+{
+	struct msg_status status = { 0 };
+	enum err err = ERR_OK;
+
+	switch (ask) {
+	case ASK_STATUS:
+		fill_status(e, &status);
+		return ipc_send(client, MSG_STATUS, &status, sizeof(status), NULL, 0);
+	case ASK_MEMBERS:
+		for (size_t i = 0; i < roster_count(e->roster) && err == ERR_OK; i++) {
+			struct msg_member member = { 0 };
+
+			fill_member(e, (member_index)i, &member);
+			err = ipc_send(client, MSG_MEMBER, &member, sizeof(member), NULL, 0);
+		}
+		return err;
+	}
+	return ERR_RANGE;
+}
+
+static void
+drop(struct engine *e, struct ipc *client)
+{
+	for (size_t i = 0; i < ENGINE_CONTROLS; i++)
+		if (e->controls[i] == client)
+			e->controls[i] = NULL;
+	ipc_free(client);
+}
+
+static void
+on_message(void *context, struct ipc *client, const struct ipc_message *m)
+{
+	struct engine *e = context;
+	struct msg_answered done = { .error = ERR_MALFORMED };
+	const struct msg_ask *ask;
+	const uint8_t *tail;
+	size_t tail_bytes;
+
+	ask = ipc_expect(m, sizeof(*ask), &tail, &tail_bytes);
+	if (m->type != MSG_ASK || ask == NULL)
+		done.error = ERR_MALFORMED;
+	else if (ask->version != MESSAGES_VERSION)
+		done.error = ERR_VERSION;
+	else
+		done.error = (uint32_t)answer(e, client, (enum ask)ask->ask);
+	(void)ipc_send(client, MSG_ANSWERED, &done, sizeof(done), NULL, 0);
+}
+
+static void
+on_closed(void *context, struct ipc *client, enum err why)
+{
+	(void)why;
+	drop(context, client);
+}
+
+void
+engine_control(struct engine *e, int fd)
+{
+	struct ipc_handler handler = { .message = on_message, .closed = on_closed, .context = e };
+	size_t place = 0;
+
+	while (place < ENGINE_CONTROLS && e->controls[place] != NULL)
+		place++;
+	/* All places taken: whoever came first has waited longest. */
+	if (place == ENGINE_CONTROLS) {
+		drop(e, e->controls[0]);
+		place = 0;
+	}
+	if (ipc_new(e->loop, fd, &handler, &e->controls[place]) != ERR_OK)
+		log_warn("control: no room for a client");
+}
