@@ -98,7 +98,12 @@
 #define LIMIT_RECONCILE_MS       5000
 #define LIMIT_SUBJECTS           LIMIT_MEMBERS
 #define LIMIT_NETLINK_RETRIES    5
-#define LIMIT_DEVICES            16
+#define LIMIT_NETLINK_BATCH      128  /* elements in one transaction */
+#define LIMIT_NETLINK_MS         2000 /* waiting for one answer of the kernel */
+#define LIMIT_NFT_LOAD_S         10   /* the child that loads the rules */
+#define LIMIT_DEVICES            256  /* as NFT_NETDEVICE_MAX */
+#define LIMIT_OWN_ADDRESSES      4096
+#define LIMIT_ENFORCED           (LIMIT_SUBJECTS + LIMIT_LOCAL_CUTS)
 
 /* the feed on disk */
 #define LIMIT_RECEIVED_BYTES     (1024ULL * 1024 * 1024)

@@ -163,6 +163,11 @@ struct msg_lock {
 	struct incident_id incident;
 };
 
+/*
+ * error: ERR_OK with kernel_ns 0 in the first answer: observe mode, nothing
+ * applied.  ERR_PROTECTED: an address may not be blocked, the rest is.
+ * ERR_DENIED: no CAP_NET_ADMIN, or phalanx unlock holds it off.
+ */
 struct msg_enforced {
 	uint32_t request;
 	uint32_t error;      /* enum err */
@@ -174,7 +179,8 @@ struct msg_enforced {
 enum effective_mode {
 	EFFECTIVE_ENFORCE = 1,
 	EFFECTIVE_OBSERVE = 2,     /* configured so */
-	EFFECTIVE_LINKS_ONLY = 3   /* no CAP_NET_ADMIN: severs its own mesh links */
+	EFFECTIVE_LINKS_ONLY = 3,  /* no CAP_NET_ADMIN: severs its own mesh links */
+	EFFECTIVE_UNLOCKED = 4     /* people ran phalanx unlock: own lock-down, or all, held off */
 };
 
 struct msg_effective {

@@ -27,14 +27,25 @@ struct nft_element {
 	uint64_t timeout_ms; /* 0: none */
 };
 
-/* Open the netlink socket and load the table unless the very same one stands.
- * UNSUPPORTED (no nf_tables), DENIED (no CAP_NET_ADMIN), IO. */
+/*
+ * Own the enforcement of this network namespace and load the rules in one
+ * transaction; what a table that stands holds in its sets stays.
+ * UNSUPPORTED (no nf_tables), DENIED (no CAP_NET_ADMIN), LOCKED (another
+ * phalanxd enforces here), IO.
+ */
 MUST_USE enum err nft_open(const struct config *, struct nft **out);
+/* Look at, and lift, what stands; loads nothing and owns nothing: phalanx unlock. */
+MUST_USE enum err nft_attach(struct nft **out);
 void nft_close(struct nft *); /* accepts NULL; rules stay */
 const struct nft_features *nft_features(const struct nft *);
-/* All or nothing, acknowledged by the kernel.  Adding what is there renews it. */
+/*
+ * Remove and add, acknowledged by the kernel.  Up to LIMIT_NETLINK_BATCH
+ * elements are all or nothing; more go in several batches, additions first.
+ * Adding what is there renews it, removing what is not there is no error.
+ */
+MUST_USE enum err nft_change(struct nft *, const struct nft_element *remove, size_t remove_count,
+    const struct nft_element *add, size_t add_count);
 MUST_USE enum err nft_add(struct nft *, const struct nft_element *, size_t count);
-/* Missing elements are no error. */
 MUST_USE enum err nft_remove(struct nft *, const struct nft_element *, size_t count);
 /* This host's own lock-down: NONE, CUT (mesh port stays) or SEVER. */
 MUST_USE enum err nft_lock(struct nft *, enum strength);
@@ -44,7 +55,22 @@ MUST_USE enum err nft_dump(struct nft *,
     enum strength *lock);
 /* Is the table as we loaded it (rules and hooks)?  Loads it anew if not, elements kept where possible. */
 MUST_USE enum err nft_verify(struct nft *, bool *reloaded);
-/* Remove the whole table: phalanx unlock --all. */
+/* Did anybody but us commit to nf_tables since the last call?  One round trip. */
+MUST_USE enum err nft_disturbed(struct nft *, bool *disturbed);
+/* Remove both tables: phalanx unlock --all. */
 MUST_USE enum err nft_unload(void);
+
+/*
+ * Break-glass: an empty table of its own says what people took away, so that
+ * it holds whatever becomes of the daemon, until undone or rebooted.
+ */
+enum nft_unlocked {
+	NFT_UNLOCKED_NOTHING,
+	NFT_UNLOCKED_LOCK, /* this host's own lock-down is not applied */
+	NFT_UNLOCKED_ALL   /* nothing is applied */
+};
+MUST_USE enum err nft_unlocked_get(struct nft *, enum nft_unlocked *out);
+/* In one transaction with lifting what it names. */
+MUST_USE enum err nft_unlocked_set(struct nft *, enum nft_unlocked);
 
 #endif

@@ -7,6 +7,7 @@
 #define SYS_SOCKDESTROY_H
 #include "base/err.h"
 #include "core/types.h"
+#include "sys/config.h"
 
 struct sockdestroy; /* opaque */
 
@@ -17,8 +18,10 @@ void sockdestroy_close(struct sockdestroy *); /* accepts NULL */
 struct sockdestroy_filter {
 	struct address far;     /* family 0: every far end but loopback (own lock-down) */
 	uint16_t spare_port;    /* the mesh port, local or remote; 0: spare nothing */
-	const struct endpoint *spared; /* exempt flows' far ends */
+	const struct endpoint *spared; /* far ends of exempt outgoing flows */
 	size_t spared_count;
+	const struct config_management *management; /* exempt incoming flows */
+	size_t management_count;
 };
 /* Both address families are dumped (v4 peers of [::] listeners live in AF_INET6). */
 MUST_USE enum err sockdestroy_run(struct sockdestroy *, const struct sockdestroy_filter *,
