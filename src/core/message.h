@@ -14,6 +14,7 @@
 #include "core/types.h"
 
 #define MESSAGE_VERSION 1
+#define SCORE_MAX       10
 
 struct roster;
 
@@ -37,6 +38,11 @@ struct span {
 	size_t size_bytes;
 };
 
+/*
+ * With sequence 0 an entry is a draft, for the notary to complete: author,
+ * incarnation, previous and a verdict's ballot signature are zero and absent
+ * on the wire.  entry_encode and entry_decode take drafts, entry_verify does not.
+ */
 struct entry_header {
 	struct mesh_id mesh;
 	uint64_t epoch;
