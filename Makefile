@@ -1,0 +1,81 @@
+# The front door.  `make` lists what there is.
+
+NODE   ?=
+FROM   ?=
+BUILD  := build/release
+ASAN   := build/asan
+JOBS   ?= $(shell nproc)
+# A build directory without its generator's file is half made: configure it (again).
+configure = [ -f $(1)/build.ninja ] || cmake -B $(1) -G Ninja -DCMAKE_BUILD_TYPE=$(2) >/dev/null
+# Ninja is quiet about what it has not to do.
+compile = ninja -C $(1) -j$(JOBS) $(2)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build asan up down restart clean status topology report logs logs-node \
+        attack attack-all attack-lateral test unit bench soak lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (asks for root only then)
+	@scripts/setup
+
+build: setup ## build the release in build/release
+	@$(call configure,$(BUILD),Release)
+	@$(call compile,$(BUILD))
+
+asan: setup ## build with AddressSanitizer and UBSan in build/asan
+	@$(call configure,$(ASAN),Asan)
+	@$(call compile,$(ASAN))
+
+up: build ## start the lab (PORT=8090): coordinator, nodes a to e, an intruder
+	@lab/up
+
+down: ## stop the lab and discard its mesh
+	@lab/down
+
+restart: build ## stop and start the lab, its state kept: quarantines hold
+	@lab/down keep
+	@lab/up restart
+
+clean: down ## down, and the build outputs too
+	@rm -rf build
+
+status: ## what each node knows, and its processes
+	@lab/show status
+
+topology: ## the coordinator's view of the mesh
+	@lab/show topology
+
+report: ## the coordinator's list of scored events
+	@lab/show report
+
+logs: ## follow all logs
+	@lab/logs
+
+logs-node: ## follow one node's log (NODE=b)
+	@lab/logs $(or $(NODE),$(error Which one?  make logs-node NODE=b))
+
+attack: ## the intruder touches a node's decoy (NODE=a)
+	@lab/attack $(or $(NODE),$(error Which one?  make attack NODE=a))
+
+attack-all: ## the intruder touches all five at once
+	@lab/attack all
+
+attack-lateral: ## a node's own shell scans the others (FROM=e, PARALLEL=1 at once)
+	@PARALLEL=$(PARALLEL) lab/attack lateral $(or $(FROM),$(error From where?  make attack-lateral FROM=e))
+
+test: build asan ## build everything and pass every test
+	@scripts/test
+
+unit: build asan ## unit tests and the simulated network only, release and sanitizers
+	@scripts/test unit
+
+bench: build ## measure latency, memory, idle CPU and throughput (docs/benchmarks.md)
+	@tests/bench/run
+
+soak: build asan ## longer sweeps, and each fuzzer for a minute
+	@scripts/soak
+
+lint: setup ## formatting of C, and what shellcheck says of the scripts
+	@scripts/lint
