@@ -28,6 +28,8 @@ MUST_USE enum err tls_read(struct tls *, uint8_t *out, size_t room, size_t *size
 MUST_USE enum err tls_write(struct tls *, const uint8_t *data, size_t size_bytes,
     size_t *written_bytes);
 bool tls_wants_write(const struct tls *);
+/* Bytes were taken from the socket and not yet handed out: read again before waiting. */
+bool tls_has_pending(const struct tls *);
 const char *tls_refusal(const struct tls *);
 
 #endif
