@@ -16,6 +16,7 @@
 #define LIMIT_NAME_BYTES      128
 #define LIMIT_ADDRESSES       8           /* a member */
 #define LIMIT_MEMBERS         10000
+#define LIMIT_WEIGHT          64          /* a head's */
 #define LIMIT_CERTIFICATE_SIGNERS 1000
 #define LIMIT_ROSTER_BYTES    (8 * 1024 * 1024)
 #define LIMIT_FULL_MESH       64          /* members; rings above */

@@ -25,9 +25,10 @@ struct member {
 	enum role role;
 	uint16_t p2p_port;
 	uint8_t group[16];
-	char name[LIMIT_NAME_BYTES + 1];
+	const char *name; /* the roster's */
 };
 
+/* As signed, but the threshold with its default in place; else 0: by the formula. */
 struct epoch_parameters {
 	uint32_t threshold;
 	uint32_t corroboration;
@@ -59,6 +60,7 @@ size_t roster_count(const struct roster *);
 const struct member *roster_member(const struct roster *, member_index);
 member_index roster_find_id(const struct roster *, const struct node_id *);   /* or MEMBER_NONE */
 member_index roster_find_name(const struct roster *, const char *name);       /* or MEMBER_NONE */
+member_index roster_find_key(const struct roster *, const struct public_key *); /* or MEMBER_NONE */
 /* The one member that has this address; MEMBER_NONE with *holders 0 or > 1. */
 member_index roster_find_address(const struct roster *, const struct address *, size_t *holders);
 /* A coordinator's or operator's enrolment by id; NULL if there is none. */
