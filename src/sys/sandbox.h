@@ -12,10 +12,21 @@
 #include <stdint.h>
 #include "base/err.h"
 
-#define SANDBOX_PATHS 8
+#define SANDBOX_PATHS 16
 #define SANDBOX_PORTS 8
 
-enum sandbox_access { SANDBOX_READ = 1, SANDBOX_WRITE = 2 /* files in a directory: create, rename, unlink too */ };
+enum sandbox_access {
+	SANDBOX_READ = 1,
+	SANDBOX_WRITE = 2, /* files in a directory: create, rename, unlink too */
+	SANDBOX_EXECUTE = 4
+};
+
+/* What socket() may make; seccomp looks at its arguments. */
+enum sandbox_socket {
+	SANDBOX_TCP = 1,     /* AF_INET, AF_INET6, SOCK_STREAM */
+	SANDBOX_NETLINK = 2, /* NETFILTER, SOCK_DIAG, ROUTE */
+	SANDBOX_ANY = 4      /* the parent, whose filter its children inherit */
+};
 
 struct sandbox_path {
 	const char *path; /* opened before Landlock closes the rest */
@@ -29,8 +40,11 @@ struct sandbox_profile {
 	struct sandbox_path paths[SANDBOX_PATHS];
 	uint16_t connect_ports[SANDBOX_PORTS]; /* Landlock, where ABI >= 4 */
 	bool connect_any;   /* no restriction of connect() ports */
+	bool bind_any;      /* nor of bind() ports; else none may be bound */
+	unsigned sockets;   /* enum sandbox_socket bits; 0: no socket() at all */
 	bool keep_net_admin;
 	bool allow_fork;    /* the enforcer's short-lived nft child, the parent */
+	bool allow_exec;    /* the parent: execve and executable mappings */
 	bool keep_setuid;   /* the parent: SETUID, SETGID, KILL too */
 	bool allow_signals; /* the parent */
 };
