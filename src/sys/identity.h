@@ -22,11 +22,15 @@ MUST_USE enum err identity_load(const char *path, struct secret_key **out);
 MUST_USE enum err identity_save(const struct secret_key *, const char *path);
 void identity_free(struct secret_key *); /* wipes; accepts NULL */
 void identity_public(const struct secret_key *, struct public_key *out);
-/* Ed25519 over domain followed by data. */
+/* Ed25519 over domain followed by data, at most LIMIT_ENVELOPE_BYTES of it. */
 void identity_sign(const struct secret_key *, const char *domain, const uint8_t *data,
     size_t size_bytes, struct signature *out);
 
-/* The CA's Ed25519 public key out of its X.509 certificate. */
+/* First 16 bytes of SHA-256(DOMAIN_ID || key || nonce). */
+void identity_node_id(const struct public_key *, const uint8_t nonce[16], struct node_id *out);
+/* First 16 bytes of SHA-256(DOMAIN_MESH || the CA's key). */
+void identity_mesh_id(const struct public_key *ca, struct mesh_id *out);
+/* The CA's Ed25519 public key out of its X.509 certificate, whose self-signature is checked. */
 MUST_USE enum err identity_ca_key(const char *ca_pem_path, struct public_key *out);
 /* Read and prove the roster file against the CA certificate. */
 MUST_USE enum err identity_load_roster(const char *roster_path, const char *ca_pem_path,
