@@ -17,7 +17,7 @@
 #define SERIAL_BYTES 16
 #define DAY_MS       86400000ULL
 /* Clocks of the machines that will read it may run behind. */
-#define BACKDATE_MS  300000ULL
+#define BACKDATE_MS 300000ULL
 
 const char *
 x509_reason(void)
@@ -107,7 +107,8 @@ x509_begin(uint64_t not_before_ms, uint64_t not_after_ms, X509 **out)
 	if ((certificate = X509_new()) == NULL)
 		return ERR_NOMEM;
 	if (X509_set_version(certificate, X509_VERSION_3) != 1 || !set_serial(certificate) ||
-	    ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)(not_before_ms / 1000)) == NULL ||
+	    ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)(not_before_ms / 1000)) ==
+	        NULL ||
 	    ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)(not_after_ms / 1000)) == NULL) {
 		X509_free(certificate);
 		return ERR_RANGE;
@@ -144,13 +145,14 @@ self_sign(struct x509_authority *a, unsigned days)
 		return err;
 	a->certificate = c;
 	name = X509_get_subject_name(c);
-	if (X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)"Phalanx", -1, -1,
-		0) != 1 ||
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)a->mesh_name, -1,
-		-1, 0) != 1 ||
+	if (X509_NAME_add_entry_by_txt(
+	        name, "O", MBSTRING_UTF8, (const uint8_t *)"Phalanx", -1, -1, 0) != 1 ||
+	    X509_NAME_add_entry_by_txt(
+	        name, "CN", MBSTRING_UTF8, (const uint8_t *)a->mesh_name, -1, -1, 0) != 1 ||
 	    X509_set_issuer_name(c, name) != 1 || X509_set_pubkey(c, a->key) != 1)
 		return ERR_RANGE;
-	if ((err = x509_extend(c, c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0")) != ERR_OK ||
+	if ((err = x509_extend(c, c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0")) !=
+	        ERR_OK ||
 	    (err = x509_extend(c, c, NID_key_usage, "critical,keyCertSign,cRLSign")) != ERR_OK ||
 	    (err = x509_extend(c, c, NID_subject_key_identifier, "hash")) != ERR_OK)
 		return err;
@@ -203,8 +205,8 @@ x509_authority_free(struct x509_authority *a)
 }
 
 enum err
-x509_authority_save(const struct x509_authority *a, const char *key_path,
-    const char *certificate_path)
+x509_authority_save(
+    const struct x509_authority *a, const char *key_path, const char *certificate_path)
 {
 	struct x509_text text;
 	enum err err;
@@ -213,7 +215,8 @@ x509_authority_save(const struct x509_authority *a, const char *key_path,
 		return err;
 	err = wholefile_create(key_path, 0600, text.text, text.size_bytes);
 	x509_text_free(&text);
-	if (err != ERR_OK || (err = x509_pem(x509_write_certificate, a->certificate, &text)) != ERR_OK)
+	if (err != ERR_OK ||
+	    (err = x509_pem(x509_write_certificate, a->certificate, &text)) != ERR_OK)
 		return err;
 	err = wholefile_create(certificate_path, 0644, text.text, text.size_bytes);
 	x509_text_free(&text);
@@ -285,8 +288,7 @@ take_mesh_name(struct x509_authority *a)
 }
 
 enum err
-x509_authority_load(const char *key_path, const char *certificate_path,
-    struct x509_authority **out)
+x509_authority_load(const char *key_path, const char *certificate_path, struct x509_authority **out)
 {
 	struct x509_authority *a;
 	enum err err;
@@ -346,8 +348,8 @@ x509_authority_sign(const struct x509_authority *a, const char *domain, const ui
 		memcpy(message, domain, prefix);
 		memcpy(message + prefix, data, size_bytes);
 		if (EVP_DigestSignInit(context, NULL, NULL, NULL, a->key) == 1 &&
-		    EVP_DigestSign(context, out->bytes, &signature_bytes, message,
-			prefix + size_bytes) == 1)
+		    EVP_DigestSign(
+		        context, out->bytes, &signature_bytes, message, prefix + size_bytes) == 1)
 			err = ERR_OK;
 	}
 	free(message);

@@ -55,7 +55,8 @@ x509_request_new(const char *key_pem, struct x509_text *out)
 		return ERR_MALFORMED;
 	/* No subject: the authority takes nothing but the key from it. */
 	if ((request = X509_REQ_new()) == NULL || X509_REQ_set_version(request, 0) != 1 ||
-	    X509_REQ_set_pubkey(request, key) != 1 || X509_REQ_sign(request, key, EVP_sha256()) <= 0)
+	    X509_REQ_set_pubkey(request, key) != 1 ||
+	    X509_REQ_sign(request, key, EVP_sha256()) <= 0)
 		goto done;
 	err = x509_pem(write_request, request, out);
 
@@ -87,8 +88,8 @@ is_p256(EVP_PKEY *key)
 	size_t size;
 
 	return EVP_PKEY_get_id(key) == EVP_PKEY_EC &&
-	    EVP_PKEY_get_group_name(key, group, sizeof(group), &size) == 1 &&
-	    strcmp(group, "prime256v1") == 0;
+	       EVP_PKEY_get_group_name(key, group, sizeof(group), &size) == 1 &&
+	       strcmp(group, "prime256v1") == 0;
 }
 
 /* *out is the request; its key lives as long as it does. */
@@ -166,15 +167,16 @@ add_names(X509 *certificate, const char *mesh_name, const struct x509_leaf *leaf
 	}
 	uri_bytes = snprintf(uri, sizeof(uri), "phalanx://%s/%s", mesh_name, id);
 	good = names != NULL && uri_bytes < (int)sizeof(uri) &&
-	    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-		(const uint8_t *)id, -1, -1, 0) == 1 &&
-	    add_name(names, GEN_DNS, leaf->name, strlen(leaf->name));
+	       X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+	           (const uint8_t *)id, -1, -1, 0) == 1 &&
+	       add_name(names, GEN_DNS, leaf->name, strlen(leaf->name));
 	for (size_t i = 0; good && i < leaf->dns_count; i++)
 		good = add_name(names, GEN_DNS, leaf->dns_names[i], strlen(leaf->dns_names[i]));
 	for (size_t i = 0; good && i < leaf->address_count; i++)
 		good = add_name(names, GEN_IPADD, leaf->addresses[i].bytes,
 		    leaf->addresses[i].family == 4 ? 4 : 16);
-	good = good && add_name(names, GEN_URI, uri, (size_t)uri_bytes) &&
+	good =
+	    good && add_name(names, GEN_URI, uri, (size_t)uri_bytes) &&
 	    X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
 	GENERAL_NAMES_free(names);
 	return good ? ERR_OK : ERR_NOMEM;
@@ -200,14 +202,14 @@ x509_issue(const struct x509_authority *a, const char *request_pem, const struct
 	}
 	if ((err = add_names(c, a->mesh_name, leaf)) != ERR_OK ||
 	    (err = x509_extend(c, a->certificate, NID_basic_constraints, "critical,CA:FALSE")) !=
-		ERR_OK ||
+	        ERR_OK ||
 	    (err = x509_extend(c, a->certificate, NID_key_usage, "critical,digitalSignature")) !=
-		ERR_OK ||
+	        ERR_OK ||
 	    (err = x509_extend(c, a->certificate, NID_ext_key_usage, "serverAuth,clientAuth")) !=
-		ERR_OK ||
+	        ERR_OK ||
 	    (err = x509_extend(c, a->certificate, NID_subject_key_identifier, "hash")) != ERR_OK ||
 	    (err = x509_extend(c, a->certificate, NID_authority_key_identifier, "keyid:always")) !=
-		ERR_OK)
+	        ERR_OK)
 		goto done;
 	if (X509_sign(c, a->key, NULL) <= 0) {
 		err = ERR_NOMEM;
