@@ -14,7 +14,7 @@ bool
 ca_dns_is_valid(const char *name)
 {
 	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789_.-");
+	                             "0123456789_.-");
 
 	return length >= 1 && length <= CA_DNS_BYTES && name[length] == '\0';
 }
@@ -56,8 +56,8 @@ read_hex(const json_t *text, uint8_t *out, size_t size_bytes)
 	size_t used;
 
 	return hex != NULL && strlen(hex) == 2 * size_bytes &&
-	    sodium_hex2bin(out, size_bytes, hex, strlen(hex), NULL, &used, NULL) == 0 &&
-	    used == size_bytes;
+	       sodium_hex2bin(out, size_bytes, hex, strlen(hex), NULL, &used, NULL) == 0 &&
+	       used == size_bytes;
 }
 
 static const char *
@@ -69,7 +69,8 @@ read_lists(json_t *addresses, json_t *dns, struct ca_request_text *out)
 	if (!json_is_array(addresses) || json_array_size(addresses) == 0 ||
 	    json_array_size(addresses) > LIMIT_ADDRESSES)
 		return "needs 1 to 8 addresses";
-	json_array_foreach (addresses, i, item) {
+	json_array_foreach(addresses, i, item)
+	{
 		const char *text = json_string_value(item);
 
 		if (text == NULL || !address_parse(text, &out->addresses[i]))
@@ -81,7 +82,8 @@ read_lists(json_t *addresses, json_t *dns, struct ca_request_text *out)
 	out->address_count = json_array_size(addresses);
 	if (!json_is_array(dns) || json_array_size(dns) > CA_DNS_NAMES)
 		return "may have at most 8 DNS names";
-	json_array_foreach (dns, i, item) {
+	json_array_foreach(dns, i, item)
+	{
 		const char *text = json_string_value(item);
 
 		if (text == NULL || !ca_dns_is_valid(text))
@@ -94,8 +96,8 @@ read_lists(json_t *addresses, json_t *dns, struct ca_request_text *out)
 }
 
 static const char *
-check_proof(const json_t *request, const uint8_t proof[crypto_sign_BYTES],
-    const struct public_key *key)
+check_proof(
+    const json_t *request, const uint8_t proof[crypto_sign_BYTES], const struct public_key *key)
 {
 	char message[sizeof(DOMAIN_REQUEST) + CA_REQUEST_BYTES];
 	char *text = covered(request);
@@ -105,9 +107,8 @@ check_proof(const json_t *request, const uint8_t proof[crypto_sign_BYTES],
 		return err_text(ERR_NOMEM);
 	length = snprintf(message, sizeof(message), "%s%s", DOMAIN_REQUEST, text);
 	free(text);
-	if (length >= (int)sizeof(message) ||
-	    crypto_sign_verify_detached(proof, (uint8_t *)message, (unsigned long long)length,
-		key->bytes) != 0)
+	if (length >= (int)sizeof(message) || crypto_sign_verify_detached(proof, (uint8_t *)message,
+	                                          (unsigned long long)length, key->bytes) != 0)
 		return "does not prove that its sender holds the identity key";
 	return NULL;
 }
@@ -122,8 +123,8 @@ read_fields(json_t *request, struct ca_request_text *out)
 	int version, port;
 
 	if (json_unpack_ex(request, &why, JSON_STRICT, "{s:i,s:s,s:o,s:o,s:i,s:o,s:s,s:o}",
-		"phalanx_request", &version, "name", &name, "key", &key, "addresses", &addresses,
-		"port", &port, "dns", &dns, "csr", &csr, "proof", &proof) == -1)
+	        "phalanx_request", &version, "name", &name, "key", &key, "addresses", &addresses,
+	        "port", &port, "dns", &dns, "csr", &csr, "proof", &proof) == -1)
 		return "lacks a field, or has one too many";
 	if (version != 1)
 		return "has an unknown version";

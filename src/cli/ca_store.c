@@ -36,8 +36,8 @@ ca_store_path(const char *directory, const char *file, char out[CA_PATH_BYTES])
 }
 
 void
-ca_store_record_path(const struct ca_store *store, const char *name, const char *ending,
-    char out[CA_PATH_BYTES])
+ca_store_record_path(
+    const struct ca_store *store, const char *name, const char *ending, char out[CA_PATH_BYTES])
 {
 	snprintf(out, CA_PATH_BYTES, "%s/enrolments/%s%s", store->directory, name, ending);
 }
@@ -46,7 +46,7 @@ bool
 ca_name_is_valid(const char *name)
 {
 	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789_-");
+	                             "0123456789_-");
 
 	return length >= 1 && length <= LIMIT_NAME_BYTES && name[length] == '\0';
 }
@@ -62,8 +62,8 @@ ca_number(const char *option, const char *text, unsigned long least, unsigned lo
 	number = strtoul(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || text[0] < '0' || text[0] > '9' ||
 	    number < least || number > most) {
-		ca_complain("%s %s: a whole number from %lu to %lu is needed", option, text, least,
-		    most);
+		ca_complain(
+		    "%s %s: a whole number from %lu to %lu is needed", option, text, least, most);
 		return false;
 	}
 	*out = number;
@@ -86,8 +86,8 @@ record_fault(const struct x509_authority *authority, const Protos__Envelope *env
 		return "has no signature";
 	memcpy(message, DOMAIN_ENROLMENT, prefix);
 	memcpy(message + prefix, envelope->body.data, envelope->body.len);
-	if (crypto_sign_verify_detached(envelope->signature.data, message,
-		prefix + envelope->body.len, ca->bytes) != 0)
+	if (crypto_sign_verify_detached(
+	        envelope->signature.data, message, prefix + envelope->body.len, ca->bytes) != 0)
 		return "is not signed by this CA";
 	identity_mesh_id(ca, &mesh);
 	if (e->mesh.len != sizeof(mesh) || memcmp(e->mesh.data, mesh.bytes, sizeof(mesh)) != 0)
@@ -130,16 +130,15 @@ load_record(struct ca_store *store, const char *file, struct ca_record *out)
 	enum err err;
 
 	snprintf(path, sizeof(path), "%s/enrolments/%s", store->directory, file);
-	if ((err = wholefile_read(path, CA_RECORD_BYTES, &record.envelope, &record.envelope_bytes)) !=
-	    ERR_OK) {
+	if ((err = wholefile_read(
+	         path, CA_RECORD_BYTES, &record.envelope, &record.envelope_bytes)) != ERR_OK) {
 		ca_complain("%s: %s", path, err_text(err));
 		return false;
 	}
 	envelope = protos__envelope__unpack(NULL, record.envelope_bytes, record.envelope);
 	if (envelope == NULL)
 		goto fail;
-	record.enrolment =
-	    protos__enrolment__unpack(NULL, envelope->body.len, envelope->body.data);
+	record.enrolment = protos__enrolment__unpack(NULL, envelope->body.len, envelope->body.data);
 	if (record.enrolment == NULL)
 		goto fail;
 	if ((fault = record_fault(store->authority, envelope, record.enrolment)) != NULL)

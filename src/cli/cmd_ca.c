@@ -38,7 +38,8 @@ init(const char *directory, const char *mesh_name, unsigned days)
 	}
 	if ((err = x509_authority_save(authority, key, certificate)) != ERR_OK) {
 		ca_complain("%s: %s", directory,
-		    err == ERR_LOCKED ? "there is a CA in it; it is never overwritten" : err_text(err));
+		    err == ERR_LOCKED ? "there is a CA in it; it is never overwritten"
+		                      : err_text(err));
 		x509_authority_free(authority);
 		return EXIT_FAILED;
 	}
@@ -139,13 +140,14 @@ print_store(json_t *all)
 	    json_string_value(json_object_get(all, "mesh_id")),
 	    json_string_value(json_object_get(all, "ca_key")),
 	    json_is_true(json_object_get(all, "epoch_signed")) ? "1" : "none signed yet");
-	json_array_foreach (json_object_get(all, "enrolments"), i, record) {
+	json_array_foreach(json_object_get(all, "enrolments"), i, record)
+	{
 		printf("%-11s %s  %s  port %d ", json_string_value(json_object_get(record, "role")),
 		    json_string_value(json_object_get(record, "id")),
 		    json_string_value(json_object_get(record, "name")),
 		    (int)json_integer_value(json_object_get(record, "port")));
-		json_array_foreach (json_object_get(record, "addresses"), j, address)
-			printf(" %s", json_string_value(address));
+		json_array_foreach(json_object_get(record, "addresses"), j, address)
+		    printf(" %s", json_string_value(address));
 		putchar('\n');
 	}
 }

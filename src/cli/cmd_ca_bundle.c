@@ -36,7 +36,8 @@ keys_fit(const struct ca_record *record, const char *state)
 			ca_complain("%s: %s", path, err_text(err));
 	}
 	ca_store_path(state, "certs/peer.key", path);
-	if (!fits || (err = wholefile_read(path, CA_RECORD_BYTES, &pem, &size_bytes)) == ERR_NOT_FOUND)
+	if (!fits ||
+	    (err = wholefile_read(path, CA_RECORD_BYTES, &pem, &size_bytes)) == ERR_NOT_FOUND)
 		return fits;
 	if (err == ERR_OK) {
 		err = x509_private_key((char *)pem, &tls_key);
@@ -74,7 +75,8 @@ place(const struct ca_store *store, const char *name, const char *state)
 	char from[CA_PATH_BYTES], to[CA_PATH_BYTES];
 
 	ca_store_path(state, "certs", to);
-	if (wholefile_make_directory(state, 0700) != ERR_OK || wholefile_make_directory(to, 0700) != ERR_OK) {
+	if (wholefile_make_directory(state, 0700) != ERR_OK ||
+	    wholefile_make_directory(to, 0700) != ERR_OK) {
 		ca_complain("%s: %s", to, strerror(errno));
 		return false;
 	}

@@ -26,8 +26,8 @@ struct enrol_options {
 
 /* A key, name or id may be enrolled once; says which was. */
 static bool
-is_taken(const struct ca_store *store, const struct ca_request_text *request,
-    const struct node_id *id)
+is_taken(
+    const struct ca_store *store, const struct ca_request_text *request, const struct node_id *id)
 {
 	const struct public_key *ca = x509_authority_key(store->authority);
 
@@ -42,7 +42,7 @@ is_taken(const struct ca_store *store, const struct ca_request_text *request,
 		if (strcmp(r->enrolment->name, request->name) == 0)
 			what = "name";
 		else if (memcmp(r->enrolment->key.data, request->key.bytes,
-			     sizeof(request->key.bytes)) == 0)
+		             sizeof(request->key.bytes)) == 0)
 			what = "identity key";
 		else if (memcmp(r->enrolment->id.data, id->bytes, sizeof(id->bytes)) == 0)
 			what = "id";
@@ -84,9 +84,8 @@ compose(const struct ca_store *store, const struct enrol_options *options,
 	identity_mesh_id(x509_authority_key(store->authority), &mesh);
 	choose_group(options->group, group);
 	for (size_t i = 0; i < request->address_count; i++)
-		addresses[i] =
-		    (ProtobufCBinaryData){ request->addresses[i].family == 4 ? 4 : 16,
-			    (uint8_t *)request->addresses[i].bytes };
+		addresses[i] = (ProtobufCBinaryData){ request->addresses[i].family == 4 ? 4 : 16,
+			(uint8_t *)request->addresses[i].bytes };
 	e.mesh = (ProtobufCBinaryData){ sizeof(mesh.bytes), mesh.bytes };
 	e.mesh_name = (char *)x509_authority_mesh(store->authority);
 	e.name = (char *)request->name;
@@ -136,9 +135,12 @@ enrol(const struct ca_store *store, const struct enrol_options *options,
 	size_t body_bytes, envelope_bytes;
 	struct x509_text certificate = { 0 };
 	struct node_id id;
-	struct x509_leaf leaf = { .id = &id, .name = request->name,
-		.dns_names = request->dns_names, .dns_count = request->dns_count,
-		.addresses = request->addresses, .address_count = request->address_count,
+	struct x509_leaf leaf = { .id = &id,
+		.name = request->name,
+		.dns_names = request->dns_names,
+		.dns_count = request->dns_count,
+		.addresses = request->addresses,
+		.address_count = request->address_count,
 		.not_before_ms = now_ms - BACKDATE_MS,
 		.not_after_ms = now_ms + options->days * DAY_MS };
 	char hex[2 * sizeof(id.bytes) + 1];
@@ -155,10 +157,12 @@ enrol(const struct ca_store *store, const struct enrol_options *options,
 		return false;
 	}
 	if ((body = compose(store, options, request, &leaf, nonce, &body_bytes)) == NULL ||
-	    (envelope = ca_seal(store, DOMAIN_ENROLMENT, body, body_bytes, &envelope_bytes)) == NULL)
+	    (envelope = ca_seal(store, DOMAIN_ENROLMENT, body, body_bytes, &envelope_bytes)) ==
+	        NULL)
 		goto done;
 	if ((err = x509_issue(store->authority, request->csr, &leaf, &certificate)) != ERR_OK) {
-		ca_complain("certificate for %s: %s %s", request->name, err_text(err), x509_reason());
+		ca_complain(
+		    "certificate for %s: %s %s", request->name, err_text(err), x509_reason());
 		goto done;
 	}
 	if (!store_both(store, request->name, &certificate, envelope, envelope_bytes))
@@ -219,7 +223,7 @@ ca_enrol(int argc, char **argv)
 		return EXIT_USAGE;
 	if (chosen.directory == NULL || optind != argc - 1) {
 		ca_complain("enrol --dir DIR [--group TOKEN] [--role node|operator|coordinator] "
-			    "[--days N] REQUEST.json");
+		            "[--days N] REQUEST.json");
 		return EXIT_USAGE;
 	}
 	if (!ca_store_open(chosen.directory, &store))

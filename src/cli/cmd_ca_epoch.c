@@ -105,8 +105,8 @@ done:
 
 /* Every enrolment and the epoch, serialised. */
 static uint8_t *
-join_roster(const struct ca_store *store, const uint8_t *epoch, size_t epoch_bytes,
-    size_t *roster_bytes)
+join_roster(
+    const struct ca_store *store, const uint8_t *epoch, size_t epoch_bytes, size_t *roster_bytes)
 {
 	Protos__Roster roster = PROTOS__ROSTER__INIT;
 	Protos__Envelope **list = calloc(store->count + 1, sizeof(*list));
@@ -115,8 +115,8 @@ join_roster(const struct ca_store *store, const uint8_t *epoch, size_t epoch_byt
 	bool good = list != NULL && sealed != NULL;
 
 	for (size_t i = 0; good && i < store->count; i++) {
-		list[i] = protos__envelope__unpack(NULL, store->records[i].envelope_bytes,
-		    store->records[i].envelope);
+		list[i] = protos__envelope__unpack(
+		    NULL, store->records[i].envelope_bytes, store->records[i].envelope);
 		good = list[i] != NULL;
 		roster.n_enrolments += good;
 	}
@@ -137,52 +137,57 @@ join_roster(const struct ca_store *store, const uint8_t *epoch, size_t epoch_byt
 }
 
 /* What every node will do with the file, before any node gets it. */
-static bool
-proves(const struct ca_store *store, const uint8_t *bytes, size_t size_bytes)
+static struct roster *
+prove(const struct ca_store *store, const uint8_t *bytes, size_t size_bytes)
 {
-	struct roster *roster;
-	enum err err = roster_parse(crypto_sodium(), x509_authority_key(store->authority), bytes,
-	    size_bytes, &roster);
+	struct roster *roster = NULL;
+	enum err err = roster_parse(
+	    crypto_sodium(), x509_authority_key(store->authority), bytes, size_bytes, &roster);
 
-	if (err != ERR_OK) {
+	if (err != ERR_OK)
 		ca_complain("the roster does not hold: %s", err_text(err));
-		return false;
-	}
+	return roster;
+}
+
+static void
+report(const struct roster *roster)
+{
 	printf("epoch 1: %zu nodes, %zu of them heads, weight %llu\n", roster_count(roster),
 	    roster_heads(roster), (unsigned long long)roster_weight(roster));
-	roster_free(roster);
-	return true;
 }
 
 static bool
-write_epoch(const struct ca_store *store, const struct epoch_options *options,
-    Protos__EpochMember *members)
+write_epoch(
+    const struct ca_store *store, const struct epoch_options *options, Protos__EpochMember *members)
 {
 	char path[CA_PATH_BYTES];
-	uint8_t *epoch, *roster = NULL;
-	size_t epoch_bytes, roster_bytes;
+	uint8_t *epoch, *bytes = NULL;
+	size_t epoch_bytes, size_bytes;
+	struct roster *roster = NULL;
 	bool done = false;
 	enum err err;
 
 	if ((epoch = seal_epoch(store, options, members, &epoch_bytes)) == NULL ||
-	    (roster = join_roster(store, epoch, epoch_bytes, &roster_bytes)) == NULL)
-		goto done;
-	if (!proves(store, roster, roster_bytes))
+	    (bytes = join_roster(store, epoch, epoch_bytes, &size_bytes)) == NULL ||
+	    (roster = prove(store, bytes, size_bytes)) == NULL)
 		goto done;
 	ca_store_path(store->directory, "roster", path);
 	/* A second epoch 1 would split the mesh: never over one that is there. */
-	err = wholefile_create(path, 0644, roster, roster_bytes);
+	err = wholefile_create(path, 0644, bytes, size_bytes);
 	if (err == ERR_LOCKED)
 		ca_complain("%s: epoch 1 is signed already; if no node has that roster yet, remove "
-			    "the file and sign again",
+		            "the file and sign again",
 		    path);
 	else if (err != ERR_OK)
 		ca_complain("%s: %s", path, err_text(err));
+	else
+		report(roster);
 	done = err == ERR_OK;
 
 done:
+	roster_free(roster);
 	free(epoch);
-	free(roster);
+	free(bytes);
 	return done;
 }
 
@@ -234,10 +239,10 @@ ca_epoch(int argc, char **argv)
 		else if (c == 't' && (good = ca_number("--threshold", optarg, 1, 10, &number)))
 			p->threshold = (uint32_t)number;
 		else if (c == 'c' &&
-		    (good = ca_number("--corroboration", optarg, 0, LIMIT_MEMBERS, &number)))
+		         (good = ca_number("--corroboration", optarg, 0, LIMIT_MEMBERS, &number)))
 			p->corroboration = (uint32_t)number;
 		else if (c == 'p' &&
-		    (good = ca_number("--precautions", optarg, 0, LIMIT_MEMBERS, &number)))
+		         (good = ca_number("--precautions", optarg, 0, LIMIT_MEMBERS, &number)))
 			p->precautions = (uint32_t)number;
 		else if (c == 'v' && (good = ca_number("--vote-budget", optarg, 0, 1000, &number)))
 			p->vote_budget = (uint32_t)number;
@@ -250,7 +255,7 @@ ca_epoch(int argc, char **argv)
 		status = sign_epoch(&chosen, weights, weight_count) ? EXIT_OK : EXIT_FAILED;
 	else if (good)
 		ca_complain("epoch --dir DIR [--threshold N] [--corroboration N] [--precautions N] "
-			    "[--vote-budget N] [--weight NAME=W …]");
+		            "[--vote-budget N] [--weight NAME=W …]");
 	free(weights);
 	return status;
 }

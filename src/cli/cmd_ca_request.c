@@ -36,7 +36,8 @@ take_identity(const char *state, struct secret_key **out)
 done:
 	if (err != ERR_OK)
 		ca_complain("%s: %s%s", path, err_text(err),
-		    err == ERR_DENIED ? "; it must be readable by its owner alone (chmod 600)" : "");
+		    err == ERR_DENIED ? "; it must be readable by its owner alone (chmod 600)"
+		                      : "");
 	return err;
 }
 
@@ -146,7 +147,8 @@ int
 ca_request(int argc, char **argv)
 {
 	static const struct option options[] = { { "state", required_argument, NULL, 's' },
-		{ "name", required_argument, NULL, 'n' }, { "address", required_argument, NULL, 'a' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "address", required_argument, NULL, 'a' },
 		{ "port", required_argument, NULL, 'p' }, { "dns", required_argument, NULL, 'd' },
 		{ 0 } };
 	const char *state = NULL, *name = NULL;
@@ -175,15 +177,15 @@ ca_request(int argc, char **argv)
 	if (state == NULL || name == NULL || json_array_size(addresses) == 0 || optind != argc ||
 	    json_array_size(addresses) > LIMIT_ADDRESSES || json_array_size(dns) > CA_DNS_NAMES) {
 		ca_complain("request --state DIR --name NAME --address A [--address B …] "
-			    "[--port 9000] [--dns NAME …]");
+		            "[--port 9000] [--dns NAME …]");
 		goto done;
 	}
 	if (!ca_name_is_valid(name)) {
 		ca_complain("--name %s: letters, digits, - and _ only, at most 128", name);
 		goto done;
 	}
-	request = json_pack("{s:i,s:s,s:O,s:i,s:O}", "phalanx_request", 1, "name", name, "addresses",
-	    addresses, "port", (int)port, "dns", dns);
+	request = json_pack("{s:i,s:s,s:O,s:i,s:O}", "phalanx_request", 1, "name", name,
+	    "addresses", addresses, "port", (int)port, "dns", dns);
 	status = request == NULL ? EXIT_FAILED : print_request(state, request);
 
 done:
