@@ -134,6 +134,8 @@ control_effective_text(uint32_t mode)
 		return "observe";
 	case EFFECTIVE_LINKS_ONLY:
 		return "links-only";
+	case EFFECTIVE_UNLOCKED:
+		return "unlocked";
 	default:
 		return "unknown";
 	}

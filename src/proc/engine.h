@@ -3,7 +3,8 @@
  * pure core with what its siblings say and carries out what the core decides;
  * it opens no socket and no file once sandboxed.
  *
- * engine.c          start, channels, what siblings say
+ * engine.c          start, channels, the core's clock
+ * engine_hear.c     what the siblings say
  * engine_act.c      carrying out the core's actions
  * engine_report.c   log lines, and what the coordinator is told
  * engine_control.c  answers to the phalanx program
@@ -97,7 +98,17 @@ void engine_feed(struct engine *, struct core_event *);
 void engine_open_when_ready(struct engine *);
 uint32_t engine_request(struct engine *);
 
+/* engine_hear.c */
+void engine_hear_notary(struct engine *, const struct ipc_message *);
+void engine_hear_enforcer(struct engine *, const struct ipc_message *);
+void engine_hear_net(struct engine *, const struct ipc_message *);
+void engine_hear_decoy(struct engine *, const struct ipc_message *);
+void engine_hear_watch(struct engine *, const struct ipc_message *);
+
 /* engine_act.c */
+/* To a sibling; lost, and logged, if it is not there or its queue is full. */
+void engine_tell(struct engine *, enum role_id to, uint32_t type, const void *fixed,
+    size_t fixed_bytes, struct span tail);
 void engine_carry_out(struct engine *, const struct core_action *);
 /* What was asked of the firewall, in words: after everything has been sent. */
 void engine_log_enforce(const struct engine *, const struct core_action *);

@@ -10,8 +10,8 @@
 #include <string.h>
 #include "sys/log.h"
 
-static void
-tell(struct engine *e, enum role_id to, uint32_t type, const void *fixed, size_t fixed_bytes,
+void
+engine_tell(struct engine *e, enum role_id to, uint32_t type, const void *fixed, size_t fixed_bytes,
     struct span tail)
 {
 	enum err err;
@@ -84,9 +84,9 @@ enforce_member(struct engine *e, const struct core_action *action)
 	memcpy(request->addresses, member->addresses, sizeof(request->addresses));
 	request->mac = action->enforce.mac;
 	request->is_member = 1;
-	tell(e, ROLE_ENFORCER, MSG_ENFORCE, request, sizeof(*request), (struct span){ 0 });
+	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, request, sizeof(*request), (struct span){ 0 });
 	if (action->enforce.strength == STRENGTH_SEVER)
-		tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
+		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
 }
 
 static void
@@ -107,7 +107,7 @@ enforce_outsider(struct engine *e, const struct core_action *action)
 	outsider->request.addresses[0] = action->enforce.address;
 	outsider->request.mac = action->enforce.mac;
 	outsider->until_ms = loop_now_ms() + action->enforce.expires_ms;
-	tell(e, ROLE_ENFORCER, MSG_ENFORCE, &outsider->request, sizeof(outsider->request),
+	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &outsider->request, sizeof(outsider->request),
 	    (struct span){ 0 });
 	if (action->enforce.strength == STRENGTH_NONE)
 		*outsider = e->outsiders[--e->outsider_count];
@@ -147,7 +147,7 @@ lock(struct engine *e, const struct core_action *action)
 	e->lock.request = engine_request(e);
 	e->lock.strength = (uint32_t)action->lock.strength;
 	e->lock.incident = action->incident;
-	tell(e, ROLE_ENFORCER, MSG_LOCK, &e->lock, sizeof(e->lock), (struct span){ 0 });
+	engine_tell(e, ROLE_ENFORCER, MSG_LOCK, &e->lock, sizeof(e->lock), (struct span){ 0 });
 }
 
 void
@@ -164,7 +164,7 @@ engine_enforce_again(struct engine *e)
 		if (request->strength == STRENGTH_NONE)
 			continue;
 		request->request = engine_request(e);
-		tell(e, ROLE_ENFORCER, MSG_ENFORCE, request, sizeof(*request), none);
+		engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, request, sizeof(*request), none);
 		e->barrier = request->request;
 	}
 	for (size_t i = 0; i < e->outsider_count; i++) {
@@ -172,12 +172,12 @@ engine_enforce_again(struct engine *e)
 
 		outsider->request.request = engine_request(e);
 		outsider->request.expires_ms = outsider->until_ms - loop_now_ms();
-		tell(e, ROLE_ENFORCER, MSG_ENFORCE, &outsider->request, sizeof(outsider->request),
-		    none);
+		engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &outsider->request,
+		    sizeof(outsider->request), none);
 	}
 	e->lock.request = engine_request(e);
-	tell(e, ROLE_ENFORCER, MSG_LOCK, &e->lock, sizeof(e->lock), none);
-	tell(e, ROLE_ENFORCER, MSG_ENFORCE_ALL, NULL, 0, none);
+	engine_tell(e, ROLE_ENFORCER, MSG_LOCK, &e->lock, sizeof(e->lock), none);
+	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE_ALL, NULL, 0, none);
 	if (e->effective.mode == EFFECTIVE_OBSERVE || e->effective.mode == EFFECTIVE_LINKS_ONLY)
 		e->barrier = 0;
 	e->enforcer_told = true;
@@ -190,7 +190,7 @@ send_append(struct engine *e, const struct engine_append *append)
 {
 	struct msg_append message = { .request = append->request };
 
-	tell(e, ROLE_NOTARY, MSG_APPEND, &message, sizeof(message),
+	engine_tell(e, ROLE_NOTARY, MSG_APPEND, &message, sizeof(message),
 	    (struct span){ append->body, append->size_bytes });
 }
 
@@ -298,7 +298,7 @@ keep(struct engine *e, const struct core_action *action)
 	struct msg_keep message = { .author = action->keep.author,
 		.standing = action->keep.standing };
 
-	tell(e, ROLE_NOTARY, MSG_KEEP, &message, sizeof(message), action->keep.bytes);
+	engine_tell(e, ROLE_NOTARY, MSG_KEEP, &message, sizeof(message), action->keep.bytes);
 }
 
 static void
@@ -310,7 +310,7 @@ send_out(struct engine *e, const struct core_action *action)
 		message.to = action->send.to;
 	if (action->send.except != MEMBER_NONE)
 		message.except = action->send.except;
-	tell(e, ROLE_NET, MSG_SEND, &message, sizeof(message), action->send.bytes);
+	engine_tell(e, ROLE_NET, MSG_SEND, &message, sizeof(message), action->send.bytes);
 }
 
 void
@@ -340,12 +340,12 @@ engine_carry_out(struct engine *e, const struct core_action *action)
 		break;
 	case CORE_DO_FLUSH:
 		flush.token = action->flush.token;
-		tell(e, ROLE_NET, MSG_FLUSH, &flush, sizeof(flush), (struct span){ 0 });
+		engine_tell(e, ROLE_NET, MSG_FLUSH, &flush, sizeof(flush), (struct span){ 0 });
 		break;
 	case CORE_DO_CLOSE:
 		close.peer = action->close.peer;
 		close.error = action->close.error;
-		tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
+		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
 		break;
 	case CORE_DO_NOTICE:
 		engine_notice(e, action);

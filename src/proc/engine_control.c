@@ -132,7 +132,8 @@ on_message(void *context, struct ipc *client, const struct ipc_message *m)
 		done.error = ERR_VERSION;
 	else
 		done.error = (uint32_t)answer(e, client, (enum ask)ask->ask);
-	(void)ipc_send(client, MSG_ANSWERED, &done, sizeof(done), NULL, 0);
+	if (ipc_send(client, MSG_ANSWERED, &done, sizeof(done), NULL, 0) != ERR_OK)
+		log_warn("control: a client did not take its answer");
 }
 
 static void

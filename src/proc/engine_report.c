@@ -147,8 +147,6 @@ send_post(struct engine *e, const struct engine_post *post, const struct signatu
 	size_t size_bytes = post->size_bytes;
 	struct text text = { .size = 0 };
 
-	if (e->siblings[ROLE_NET] == NULL)
-		return;
 	if (post->path == HTTP_REGISTER) {
 		put(&text, "{\"id\":\"%s\",\"address\":\"%s\",\"pub_key\":\"", e->config->name,
 		    (const char *)post->body);
@@ -163,8 +161,8 @@ send_post(struct engine *e, const struct engine_post *post, const struct signatu
 		memcpy(message.nonce, post->nonce, sizeof(message.nonce));
 		message.signature = *signature;
 	}
-	(void)ipc_send(
-	    e->siblings[ROLE_NET], MSG_POST, &message, sizeof(message), body, size_bytes);
+	engine_tell(
+	    e, ROLE_NET, MSG_POST, &message, sizeof(message), (struct span){ body, size_bytes });
 }
 
 void

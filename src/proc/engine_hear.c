@@ -1,0 +1,389 @@
+/*
+ * engine_hear: what the siblings say.  Each message is checked for size,
+ * enums and indexes, then turned into one event of the core.
+ */
+#include "proc/engine.h"
+#include <stdio.h>
+#include "sys/log.h"
+
+/* ---- decoy, watch ---------------------------------------------------------- */
+
+static bool
+address_is_sane(const struct address *a)
+{
+	return a->family == 4 || a->family == 6;
+}
+
+void
+engine_hear_decoy(struct engine *e, const struct ipc_message *m)
+{
+	struct core_event event = { .input = CORE_TOUCH };
+	const struct msg_touch *touch;
+	const struct msg_capture *capture;
+	const uint8_t *tail;
+	size_t tail_bytes;
+
+	switch (m->type) {
+	case MSG_TOUCH:
+		touch = ipc_expect(m, sizeof(*touch), &tail, &tail_bytes);
+		if (touch == NULL || !address_is_sane(&touch->source.address) ||
+		    !address_is_sane(&touch->destination.address) ||
+		    touch->decoy >= e->config->decoy_count || tail_bytes > LIMIT_CAPTURE_BYTES)
+			break;
+		event.touch.source = touch->source;
+		event.touch.destination = touch->destination;
+		event.touch.decoy = touch->decoy;
+		event.touch.seen_ms = touch->seen_ms;
+		event.touch.data_seen = tail_bytes > 0;
+		event.touch.evidence = (struct span){ tail, tail_bytes };
+		engine_feed(e, &event);
+		if (touch->suppressed > 0)
+			log_warn("decoy: %u touches suppressed before this one", touch->suppressed);
+		return;
+	case MSG_CAPTURE:
+		capture = ipc_expect(m, sizeof(*capture), &tail, &tail_bytes);
+		if (capture == NULL || tail_bytes > LIMIT_CAPTURE_BYTES)
+			break;
+		log_info("decoy: touch %llu captured %u bytes: %.*s",
+		    (unsigned long long)capture->touch, capture->total_bytes,
+		    (int)(tail_bytes < 256 ? tail_bytes : 256), (const char *)tail);
+		return;
+	default:
+		break;
+	}
+	log_error("decoy: message %u of %zu bytes refused", m->type, m->size_bytes);
+}
+
+void
+engine_hear_watch(struct engine *e, const struct ipc_message *m)
+{
+	struct core_event event = { .input = CORE_NEIGHBOUR };
+	const struct msg_telemetry *telemetry;
+	const struct msg_neighbour *neighbour;
+	const uint8_t *tail;
+	size_t tail_bytes;
+
+	switch (m->type) {
+	case MSG_TELEMETRY:
+		telemetry = ipc_expect(m, sizeof(*telemetry), &tail, &tail_bytes);
+		/* The comparisons are false for NaN too. */
+		if (telemetry == NULL ||
+		    !(telemetry->cpu_percent >= 0 && telemetry->cpu_percent <= 100) ||
+		    !(telemetry->memory_percent >= 0 && telemetry->memory_percent <= 100))
+			break;
+		e->telemetry = *telemetry;
+		return;
+	case MSG_NEIGHBOUR:
+		neighbour = ipc_expect(m, sizeof(*neighbour), &tail, &tail_bytes);
+		if (neighbour == NULL || !address_is_sane(&neighbour->address))
+			break;
+		/* A gateway's link-layer address stands for everybody behind it. */
+		if (neighbour->is_gateway)
+			return;
+		event.neighbour.address = neighbour->address;
+		event.neighbour.mac = neighbour->mac;
+		engine_feed(e, &event);
+		return;
+	default:
+		break;
+	}
+	log_error("watch: message %u of %zu bytes refused", m->type, m->size_bytes);
+}
+
+/* ---- enforcer -------------------------------------------------------------- */
+
+static void
+on_enforced(struct engine *e, const struct msg_enforced *done)
+{
+	char incident[17];
+
+	for (size_t i = 0; i < 8; i++)
+		(void)snprintf(incident + 2 * i, 3, "%02x", done->incident.bytes[i]);
+	if (done->error != ERR_OK)
+		log_error("incident=%s enforcement of request %u failed: %s", incident,
+		    done->request, err_text((enum err)done->error));
+	else if (done->kernel_ns > 0)
+		log_info("incident=%s enforced in the kernel request=%u us=%llu", incident,
+		    done->request, (unsigned long long)(done->kernel_ns / 1000));
+	else if (done->sockets > 0)
+		log_info("incident=%s sockets closed count=%u", incident, done->sockets);
+	if (e->barrier != 0 && done->request == e->barrier) {
+		e->barrier = 0;
+		engine_open_when_ready(e);
+	}
+}
+
+static const char *
+effective_text(uint32_t mode)
+{
+	static const char *const texts[] = {
+		[EFFECTIVE_ENFORCE] = "enforce",
+		[EFFECTIVE_OBSERVE] = "observe: nothing will be cut",
+		[EFFECTIVE_LINKS_ONLY] = "no CAP_NET_ADMIN: only mesh links are severed",
+		[EFFECTIVE_UNLOCKED] = "unlocked by phalanx unlock; phalanx unlock --undo ends it",
+	};
+
+	return texts[mode];
+}
+
+void
+engine_hear_enforcer(struct engine *e, const struct ipc_message *m)
+{
+	const struct msg_enforced *done;
+	const struct msg_effective *effective;
+	const struct msg_drift *drift;
+	const uint8_t *tail;
+	size_t tail_bytes;
+
+	switch (m->type) {
+	case MSG_ENFORCED:
+		done = ipc_expect(m, sizeof(*done), &tail, &tail_bytes);
+		if (done == NULL || done->error >= ERR_COUNT)
+			break;
+		on_enforced(e, done);
+		return;
+	case MSG_EFFECTIVE:
+		effective = ipc_expect(m, sizeof(*effective), &tail, &tail_bytes);
+		if (effective == NULL || effective->mode < EFFECTIVE_ENFORCE ||
+		    effective->mode > EFFECTIVE_UNLOCKED)
+			break;
+		e->effective = *effective;
+		log_info("effective mode: %s", effective_text(effective->mode));
+		/* Nothing will be acknowledged where nothing is enforced. */
+		if (effective->mode != EFFECTIVE_ENFORCE) {
+			e->barrier = 0;
+			engine_open_when_ready(e);
+		}
+		return;
+	case MSG_DRIFT:
+		drift = ipc_expect(m, sizeof(*drift), &tail, &tail_bytes);
+		if (drift == NULL)
+			break;
+		e->drift.missing += drift->missing;
+		e->drift.surplus += drift->surplus;
+		e->drift.repaired += drift->repaired;
+		log_warn("drift: kernel lacked %u, had %u too many, repaired %u", drift->missing,
+		    drift->surplus, drift->repaired);
+		return;
+	default:
+		break;
+	}
+	log_error("enforcer: message %u of %zu bytes refused", m->type, m->size_bytes);
+}
+
+/* ---- notary ---------------------------------------------------------------- */
+
+static void
+on_appended(struct engine *e, const struct msg_appended *done, struct span envelope)
+{
+	struct core_event event = { .input = CORE_APPENDED };
+
+	if (!engine_append_done(e, done->request))
+		return;
+	if (done->error != ERR_OK) {
+		log_error("notary: entry refused: %s", err_text((enum err)done->error));
+		event.input = CORE_APPEND_FAILED;
+	}
+	event.appended.request = done->request;
+	event.appended.bytes = envelope;
+	engine_feed(e, &event);
+}
+
+static void
+on_replayed(struct engine *e, const struct msg_replayed *done)
+{
+	struct core_event event = { .input = CORE_START };
+
+	engine_append_again(e);
+	if (e->replayed)
+		return;
+	e->replayed = true;
+	event.start.lost_state = done->lost_state != 0;
+	event.start.sequence = done->sequence;
+	event.start.hash = done->hash;
+	engine_feed(e, &event);
+	engine_enforce_again(e);
+	engine_open_when_ready(e);
+}
+
+void
+engine_hear_notary(struct engine *e, const struct ipc_message *m)
+{
+	struct core_event event = { .input = CORE_RESTORED };
+	const struct msg_appended *appended;
+	const struct msg_restored *restored;
+	const struct msg_replayed *replayed;
+	const struct msg_signed *made;
+	const uint8_t *tail;
+	size_t tail_bytes;
+
+	switch (m->type) {
+	case MSG_APPENDED:
+		appended = ipc_expect(m, sizeof(*appended), &tail, &tail_bytes);
+		if (appended == NULL || appended->error >= ERR_COUNT)
+			break;
+		on_appended(e, appended, (struct span){ tail, tail_bytes });
+		return;
+	case MSG_RESTORED:
+		restored = ipc_expect(m, sizeof(*restored), &tail, &tail_bytes);
+		if (restored == NULL)
+			break;
+		if (e->replayed) {
+			if (restored->own)
+				engine_append_matched(e, (struct span){ tail, tail_bytes });
+			return;
+		}
+		event.restored.bytes = (struct span){ tail, tail_bytes };
+		event.restored.own = restored->own != 0;
+		engine_feed(e, &event);
+		return;
+	case MSG_REPLAYED:
+		replayed = ipc_expect(m, sizeof(*replayed), &tail, &tail_bytes);
+		if (replayed == NULL)
+			break;
+		on_replayed(e, replayed);
+		return;
+	case MSG_SIGNED:
+		made = ipc_expect(m, sizeof(*made), &tail, &tail_bytes);
+		if (made == NULL)
+			break;
+		engine_signed(e, made);
+		return;
+	default:
+		break;
+	}
+	log_error("notary: message %u of %zu bytes refused", m->type, m->size_bytes);
+}
+
+/* ---- net ------------------------------------------------------------------- */
+
+static bool
+is_peer(const struct engine *e, uint32_t member)
+{
+	return member < roster_count(e->roster) && member != e->self;
+}
+
+static void
+on_link(struct engine *e, const struct msg_link *link)
+{
+	struct core_event event = { .input = CORE_LINK_UP };
+	struct msg_close_link close = { .peer = link->peer, .error = ERR_SUBJECT };
+
+	/* Without a firewall a sever is this: the link may not stay. */
+	if (link->change == LINK_UP && e->members[link->peer].strength == STRENGTH_SEVER) {
+		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
+		return;
+	}
+	if (link->change == LINK_DOWN)
+		event.input = CORE_LINK_DOWN;
+	log_info("link peer=%s %s%s%s", engine_member_name(e, (member_index)link->peer),
+	    link->change == LINK_UP ? "up" : "down", link->change == LINK_UP ? "" : ": ",
+	    link->change == LINK_UP ? "" : err_text((enum err)link->error));
+	event.link.peer = (member_index)link->peer;
+	event.link.address = link->far.address;
+	engine_feed(e, &event);
+}
+
+/* The unary door: the core answers by what it refuses while it steps. */
+static void
+on_vote(struct engine *e, const struct msg_vote *vote, struct span bytes)
+{
+	struct core_event event = { .input = CORE_MESSAGE };
+	struct msg_vote_ack ack = { .call = vote->call, .received = 1 };
+
+	event.message.from = (member_index)vote->peer;
+	event.message.bytes = bytes;
+	engine_feed(e, &event);
+	for (size_t i = 0; i < e->actions.count; i++) {
+		const struct core_action *action = &e->actions.list[i];
+
+		if (action->what == CORE_DO_NOTICE && action->notice.notice == NOTICE_REFUSED) {
+			ack.received = 0;
+			(void)snprintf(
+			    ack.reason, sizeof(ack.reason), "%s", err_text(action->notice.error));
+		}
+	}
+	engine_tell(e, ROLE_NET, MSG_VOTE_ACK, &ack, sizeof(ack), (struct span){ 0 });
+}
+
+static void
+on_alarm(const struct msg_alarm *alarm)
+{
+	char source[46];
+	char detail[sizeof(alarm->detail)];
+
+	address_format(&alarm->source.address, source);
+	(void)snprintf(detail, sizeof(detail), "%.*s", (int)sizeof(detail) - 1, alarm->detail);
+	log_warn("net: %s source=%s port=%u %s",
+	    alarm->alarm == ALARM_FLOOD      ? "flood"
+	    : alarm->alarm == ALARM_STRANGER ? "stranger refused"
+	                                     : "bad certificate refused",
+	    source, alarm->source.port, detail);
+}
+
+void
+engine_hear_net(struct engine *e, const struct ipc_message *m)
+{
+	struct core_event event = { 0 };
+	const uint8_t *tail;
+	size_t tail_bytes;
+	const void *fixed;
+
+	switch (m->type) {
+	case MSG_LINK: {
+		const struct msg_link *link = fixed =
+		    ipc_expect(m, sizeof(*link), &tail, &tail_bytes);
+
+		if (fixed == NULL || !is_peer(e, link->peer) || link->error >= ERR_COUNT ||
+		    (link->change != LINK_UP && link->change != LINK_DOWN))
+			break;
+		on_link(e, link);
+		return;
+	}
+	case MSG_ENVELOPE: {
+		const struct msg_envelope *from = fixed =
+		    ipc_expect(m, sizeof(*from), &tail, &tail_bytes);
+
+		if (fixed == NULL || !is_peer(e, from->peer) || tail_bytes > LIMIT_ENVELOPE_BYTES)
+			break;
+		event.input = CORE_MESSAGE;
+		event.message.from = (member_index)from->peer;
+		event.message.bytes = (struct span){ tail, tail_bytes };
+		engine_feed(e, &event);
+		return;
+	}
+	case MSG_VOTE: {
+		const struct msg_vote *vote = fixed =
+		    ipc_expect(m, sizeof(*vote), &tail, &tail_bytes);
+
+		if (fixed == NULL || !is_peer(e, vote->peer) || tail_bytes > LIMIT_ENVELOPE_BYTES)
+			break;
+		on_vote(e, vote, (struct span){ tail, tail_bytes });
+		return;
+	}
+	case MSG_FLUSHED: {
+		const struct msg_flush *flush = fixed =
+		    ipc_expect(m, sizeof(*flush), &tail, &tail_bytes);
+
+		if (fixed == NULL)
+			break;
+		event.input = CORE_FLUSHED;
+		event.flushed.token = flush->token;
+		engine_feed(e, &event);
+		return;
+	}
+	case MSG_POSTED:
+		if ((fixed = ipc_expect(m, sizeof(struct msg_posted), &tail, &tail_bytes)) == NULL)
+			break;
+		engine_posted(e, fixed);
+		return;
+	case MSG_ALARM:
+		if ((fixed = ipc_expect(m, sizeof(struct msg_alarm), &tail, &tail_bytes)) == NULL)
+			break;
+		on_alarm(fixed);
+		return;
+	default:
+		break;
+	}
+	log_error("net: message %u of %zu bytes refused", m->type, m->size_bytes);
+}
