@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECTIONS 64
+#define CONNECTIONS  64
 #define HOLD_TICK_MS 10
 #define SILENCE_MS   1500
 
