@@ -1,0 +1,306 @@
+/*
+ * mesh: a mesh of N heads with keys from fixed seeds, for tests and benches.
+ *
+ * Every secret is public knowledge: the CA's seed is 32 bytes of 0xca, member
+ * i (from 1) has the big-endian u32 i repeated as seed, nonce and group.  The
+ * CA's records are packed by protobuf-c, so the roster parser is tested
+ * against another encoder than ours.
+ */
+#ifndef TESTS_MESH_H
+#define TESTS_MESH_H
+#include <sodium.h>
+#include <stdlib.h>
+#include "core/ballot.h"
+#include "core/message.h"
+#include "core/roster.h"
+#include "phalanx.pb-c.h"
+#include "sys/crypto.h"
+#include "tests/check.h"
+
+#define MESH_TIME_MS 1790000000000ULL /* when everything happens */
+
+struct mesh_key {
+	struct public_key public_key;
+	uint8_t secret[crypto_sign_SECRETKEYBYTES];
+};
+
+struct mesh_member {
+	struct mesh_key key;
+	char name[16];
+	uint8_t nonce[16];
+	uint8_t group[16];
+	uint8_t address[4];
+	struct node_id id;
+	uint32_t weight;
+	Protos__Role role;
+	member_index index; /* in the roster */
+};
+
+struct mesh {
+	struct mesh_key ca;
+	struct mesh_id id;
+	size_t count;
+	struct mesh_member *members; /* [0] has the seed 1 */
+	uint32_t precautions, corroboration;
+	uint8_t *bytes; /* the serialised Roster */
+	size_t size_bytes;
+	struct roster *roster;
+};
+
+static inline void
+mesh_repeat(uint32_t number, uint8_t *out, size_t size_bytes)
+{
+	for (size_t i = 0; i < size_bytes; i++)
+		out[i] = (uint8_t)(number >> (24 - 8 * (i % 4)));
+}
+
+static inline void
+mesh_key_make(const uint8_t seed[32], struct mesh_key *out)
+{
+	assert_int_equal(crypto_sign_seed_keypair(out->public_key.bytes, out->secret, seed), 0);
+}
+
+static inline void
+mesh_sign(const struct mesh_key *key, const char *domain, struct span data, struct signature *out)
+{
+	size_t domain_bytes = strlen(domain);
+	uint8_t *joined = malloc(domain_bytes + data.size_bytes + 1);
+
+	memcpy(joined, domain, domain_bytes);
+	memcpy(joined + domain_bytes, data.data, data.size_bytes);
+	crypto_sign_detached(out->bytes, NULL, joined, domain_bytes + data.size_bytes, key->secret);
+	free(joined);
+}
+
+/* Members and ids, no records yet: what follows may still be changed by a test. */
+static inline void
+mesh_init(struct mesh *m, size_t count)
+{
+	uint8_t seed[32];
+
+	assert_true(sodium_init() >= 0);
+	*m = (struct mesh){ .count = count };
+	memset(seed, 0xca, sizeof(seed));
+	mesh_key_make(seed, &m->ca);
+	struct hash hash;
+	const struct crypto *crypto = crypto_sodium();
+
+	crypto->sha256(NULL, DOMAIN_MESH, m->ca.public_key.bytes, 32, &hash);
+	memcpy(m->id.bytes, hash.bytes, 16);
+	m->members = calloc(count, sizeof(*m->members));
+	for (size_t i = 0; i < count; i++) {
+		struct mesh_member *member = &m->members[i];
+		uint32_t number = (uint32_t)i + 1;
+		uint8_t joined[48];
+
+		mesh_repeat(number, seed, sizeof(seed));
+		mesh_key_make(seed, &member->key);
+		mesh_repeat(number, member->nonce, sizeof(member->nonce));
+		mesh_repeat(number, member->group, sizeof(member->group));
+		snprintf(member->name, sizeof(member->name), "node-%u", number);
+		memcpy(member->address, (uint8_t[]){ 10, 77, (uint8_t)(number >> 8), (uint8_t)number },
+		    4);
+		memcpy(joined, member->key.public_key.bytes, 32);
+		memcpy(joined + 32, member->nonce, 16);
+		crypto->sha256(NULL, DOMAIN_ID, joined, sizeof(joined), &hash);
+		memcpy(member->id.bytes, hash.bytes, 16);
+		member->weight = 32;
+		member->role = PROTOS__ROLE__ROLE_NODE;
+	}
+}
+
+static inline Protos__Envelope *
+mesh_record(const struct mesh *m, const char *domain, const ProtobufCMessage *body)
+{
+	Protos__Envelope *e = malloc(sizeof(*e));
+	struct signature signature;
+
+	protos__envelope__init(e);
+	e->body.len = protobuf_c_message_get_packed_size(body);
+	e->body.data = malloc(e->body.len);
+	protobuf_c_message_pack(body, e->body.data);
+	mesh_sign(&m->ca, domain, (struct span){ e->body.data, e->body.len }, &signature);
+	e->signature.len = sizeof(signature.bytes);
+	e->signature.data = malloc(sizeof(signature.bytes));
+	memcpy(e->signature.data, signature.bytes, sizeof(signature.bytes));
+	return e;
+}
+
+static inline void
+mesh_enrolment(const struct mesh *m, size_t i, Protos__Enrolment *e, ProtobufCBinaryData *address)
+{
+	struct mesh_member *member = &m->members[i];
+
+	protos__enrolment__init(e);
+	e->mesh = (ProtobufCBinaryData){ 16, (uint8_t *)(uintptr_t)m->id.bytes };
+	e->mesh_name = (char *)(uintptr_t) "test-mesh";
+	e->name = member->name;
+	e->id = (ProtobufCBinaryData){ 16, member->id.bytes };
+	e->key = (ProtobufCBinaryData){ 32, member->key.public_key.bytes };
+	e->nonce = (ProtobufCBinaryData){ 16, member->nonce };
+	e->group = (ProtobufCBinaryData){ 16, member->group };
+	*address = (ProtobufCBinaryData){ 4, member->address };
+	e->n_addresses = 1;
+	e->addresses = address;
+	e->p2p_port = 9000;
+	e->incarnation = 1;
+	e->not_before_ms = MESH_TIME_MS - 1000;
+	e->not_after_ms = MESH_TIME_MS + 1000;
+	e->role = member->role;
+}
+
+static inline int
+mesh_compare_ids(const void *a, const void *b)
+{
+	const struct mesh_member *const *left = a, *const *right = b;
+
+	return node_id_compare(&(*left)->id, &(*right)->id);
+}
+
+/* Pack an Epoch over the members with role node. */
+static inline Protos__Envelope *
+mesh_epoch(const struct mesh *m)
+{
+	struct mesh_member **sorted = malloc(m->count * sizeof(struct mesh_member *));
+	Protos__EpochMember *list = calloc(m->count, sizeof(*list));
+	Protos__EpochMember **pointers = calloc(m->count, sizeof(*pointers));
+	Protos__EpochParameters parameters = PROTOS__EPOCH_PARAMETERS__INIT;
+	Protos__Epoch epoch = PROTOS__EPOCH__INIT;
+	uint8_t zeros[32] = { 0 };
+	Protos__Envelope *record;
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->members[i].role == PROTOS__ROLE__ROLE_NODE)
+			sorted[epoch.n_members++] = &m->members[i];
+	qsort(sorted, epoch.n_members, sizeof(struct mesh_member *), mesh_compare_ids);
+	for (size_t i = 0; i < epoch.n_members; i++) {
+		protos__epoch_member__init(&list[i]);
+		list[i].id = (ProtobufCBinaryData){ 16, sorted[i]->id.bytes };
+		list[i].weight = sorted[i]->weight;
+		pointers[i] = &list[i];
+	}
+	epoch.mesh = (ProtobufCBinaryData){ 16, (uint8_t *)(uintptr_t)m->id.bytes };
+	epoch.number = 1;
+	epoch.previous = (ProtobufCBinaryData){ 32, zeros };
+	epoch.time_ms = MESH_TIME_MS;
+	epoch.members = pointers;
+	parameters.precautions = m->precautions;
+	parameters.corroboration = m->corroboration;
+	epoch.parameters = &parameters;
+	record = mesh_record(m, DOMAIN_EPOCH, &epoch.base);
+	free(sorted);
+	free(list);
+	free(pointers);
+	return record;
+}
+
+/* Serialise the members as they stand into m->bytes. */
+static inline void
+mesh_pack(struct mesh *m)
+{
+	Protos__Roster roster = PROTOS__ROSTER__INIT;
+	Protos__Envelope *epoch = mesh_epoch(m);
+
+	roster.n_enrolments = m->count;
+	roster.enrolments = calloc(m->count, sizeof(*roster.enrolments));
+	for (size_t i = 0; i < m->count; i++) {
+		ProtobufCBinaryData address;
+		Protos__Enrolment e;
+
+		mesh_enrolment(m, i, &e, &address);
+		roster.enrolments[i] = mesh_record(m, DOMAIN_ENROLMENT, &e.base);
+	}
+	roster.n_epochs = 1;
+	roster.epochs = &epoch;
+	free(m->bytes);
+	m->size_bytes = protos__roster__get_packed_size(&roster);
+	m->bytes = malloc(m->size_bytes);
+	protos__roster__pack(&roster, m->bytes);
+	for (size_t i = 0; i < m->count; i++)
+		protos__envelope__free_unpacked(roster.enrolments[i], NULL);
+	free(roster.enrolments);
+	protos__envelope__free_unpacked(epoch, NULL);
+}
+
+static inline enum err
+mesh_parse(struct mesh *m)
+{
+	enum err err;
+
+	roster_free(m->roster);
+	m->roster = NULL;
+	err = roster_parse(crypto_sodium(), &m->ca.public_key, m->bytes, m->size_bytes, &m->roster);
+	for (size_t i = 0; err == ERR_OK && i < m->count; i++)
+		m->members[i].index = roster_find_id(m->roster, &m->members[i].id);
+	return err;
+}
+
+static inline void
+mesh_make(struct mesh *m, size_t count)
+{
+	mesh_init(m, count);
+	mesh_pack(m);
+	assert_ok(mesh_parse(m));
+}
+
+static inline void
+mesh_free(struct mesh *m)
+{
+	roster_free(m->roster);
+	free(m->bytes);
+	free(m->members);
+}
+
+/* The member that stands at an index of the roster. */
+static inline const struct mesh_member *
+mesh_at(const struct mesh *m, member_index index)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (m->members[i].index == index)
+			return &m->members[i];
+	fail_msg("no member %u", index);
+	return NULL;
+}
+
+static inline struct ballot
+mesh_ballot(const struct mesh *m, const struct mesh_member *subject)
+{
+	return (struct ballot){ .level = LEVEL_QUARANTINE, .mesh = m->id, .epoch = 1,
+		.subject = subject->id, .round = 0, .window = ballot_window(MESH_TIME_MS) };
+}
+
+static inline struct signature
+mesh_vote(const struct mesh_member *voter, const struct ballot *ballot)
+{
+	uint8_t bytes[BALLOT_BYTES];
+	struct signature signature;
+
+	ballot_write(ballot, bytes);
+	mesh_sign(&voter->key, DOMAIN_BALLOT, (struct span){ bytes, sizeof(bytes) }, &signature);
+	return signature;
+}
+
+/* A header of this author's first entry. */
+static inline struct entry_header
+mesh_header(const struct mesh *m, const struct mesh_member *author)
+{
+	return (struct entry_header){ .mesh = m->id, .epoch = 1, .author = author->id,
+		.incarnation = 1, .sequence = 1, .time_ms = MESH_TIME_MS };
+}
+
+/* Encode, sign by author and wrap; returns the envelope's size. */
+static inline size_t
+mesh_envelope(const struct mesh_member *author, const struct entry *entry, uint8_t *out,
+    size_t room)
+{
+	static uint8_t body[LIMIT_BODY_BYTES];
+	size_t size = sizeof(body);
+	struct signature signature;
+
+	assert_ok(entry_encode(entry, body, &size));
+	mesh_sign(&author->key, DOMAIN_ENTRY, (struct span){ body, size }, &signature);
+	assert_ok(envelope_write((struct span){ body, size }, &signature, out, &room));
+	return room;
+}
+
+#endif

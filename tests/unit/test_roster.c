@@ -1,0 +1,333 @@
+/*
+ * A roster is what the CA signed and nothing else; the electorate's numbers
+ * follow from it as docs/protocol.md says.
+ */
+#include "core/roster.h"
+#include "core/wire.h"
+#include "tests/mesh.h"
+
+/* ---- lookups -------------------------------------------------------------- */
+
+/* Every member is found by id, name, key and address, and stands in ascending id. */
+static void
+lookups(void **state)
+{
+	struct mesh m;
+	size_t holders;
+
+	(void)state;
+	mesh_make(&m, 300);
+	assert_int_equal(roster_count(m.roster), 300);
+	assert_int_equal(roster_heads(m.roster), 300);
+	assert_int_equal(roster_weight(m.roster), 300 * 32);
+	assert_int_equal(roster_epoch(m.roster), 1);
+	assert_string_equal(roster_mesh_name(m.roster), "test-mesh");
+	assert_memory_equal(roster_mesh(m.roster), &m.id, sizeof(m.id));
+	for (size_t i = 0; i < 300; i++) {
+		const struct mesh_member *member = &m.members[i];
+		struct address address = { .family = 4 };
+		const struct member *found;
+
+		assert_int_not_equal(member->index, MEMBER_NONE);
+		found = roster_member(m.roster, member->index);
+		assert_string_equal(found->name, member->name);
+		assert_int_equal(found->weight, 32);
+		assert_int_equal(found->p2p_port, 9000);
+		assert_memory_equal(found->group, member->group, 16);
+		assert_int_equal(roster_find_name(m.roster, member->name), member->index);
+		assert_int_equal(roster_find_key(m.roster, &member->key.public_key), member->index);
+		memcpy(address.bytes, member->address, 4);
+		assert_int_equal(roster_find_address(m.roster, &address, &holders), member->index);
+		assert_int_equal(holders, 1);
+	}
+	for (member_index i = 1; i < 300; i++)
+		assert_true(node_id_compare(&roster_member(m.roster, i - 1)->id,
+		                &roster_member(m.roster, i)->id) < 0);
+	assert_int_equal(roster_find_name(m.roster, "node-301"), MEMBER_NONE);
+	assert_int_equal(roster_find_name(m.roster, ""), MEMBER_NONE);
+	assert_int_equal(roster_find_id(m.roster, &(struct node_id){ 0 }), MEMBER_NONE);
+	assert_int_equal(roster_find_key(m.roster, &(struct public_key){ 0 }), MEMBER_NONE);
+	assert_int_equal(
+	    roster_find_address(m.roster, &(struct address){ .family = 4 }, &holders), MEMBER_NONE);
+	assert_int_equal(holders, 0);
+	mesh_free(&m);
+}
+
+/* A shared address names nobody. */
+static void
+shared_address(void **state)
+{
+	struct address address = { .family = 4 };
+	struct mesh m;
+	size_t holders;
+
+	(void)state;
+	mesh_init(&m, 5);
+	memcpy(m.members[3].address, m.members[1].address, 4);
+	memcpy(address.bytes, m.members[1].address, 4);
+	mesh_pack(&m);
+	assert_ok(mesh_parse(&m));
+	assert_int_equal(roster_find_address(m.roster, &address, &holders), MEMBER_NONE);
+	assert_int_equal(holders, 2);
+	mesh_free(&m);
+}
+
+/* Officials are known, and are neither members nor heads; weight 0 is no head. */
+static void
+officials_and_weightless(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	mesh_init(&m, 7);
+	m.members[2].role = PROTOS__ROLE__ROLE_OPERATOR;
+	m.members[4].role = PROTOS__ROLE__ROLE_COORDINATOR;
+	m.members[5].weight = 0;
+	mesh_pack(&m);
+	assert_ok(mesh_parse(&m));
+	assert_int_equal(roster_count(m.roster), 5);
+	assert_int_equal(roster_heads(m.roster), 4);
+	assert_int_equal(m.members[2].index, MEMBER_NONE);
+	assert_int_equal(roster_find_name(m.roster, m.members[2].name), MEMBER_NONE);
+	assert_int_equal(roster_find_key(m.roster, &m.members[2].key.public_key), MEMBER_NONE);
+	assert_non_null(roster_find_official(m.roster, &m.members[2].id));
+	assert_int_equal(roster_find_official(m.roster, &m.members[4].id)->role, ROLE_COORDINATOR);
+	assert_null(roster_find_official(m.roster, &m.members[0].id));
+	assert_int_equal(roster_head_ordinal(m.roster, m.members[5].index), -1);
+	assert_int_equal(roster_head_ordinal(m.roster, MEMBER_NONE), -1);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(roster_head_ordinal(m.roster, roster_head_at(m.roster, i)), i);
+	assert_int_equal(roster_head_at(m.roster, 4), MEMBER_NONE);
+	mesh_free(&m);
+}
+
+/* ---- the electorate --------------------------------------------------------- */
+
+/* The table of docs/protocol.md, "Electorate". */
+static void
+numbers_of_the_electorate(void **state)
+{
+	static const struct {
+		size_t heads, f, k, quorum, local_cuts, precautions;
+	} table[] = {
+		{ 1, 0, 2, 0, 0, 1 },
+		{ 2, 0, 2, 0, 0, 1 },
+		{ 3, 0, 2, 2, 1, 1 },
+		{ 4, 0, 2, 3, 1, 1 },
+		{ 5, 1, 2, 3, 2, 1 },
+		{ 9, 1, 2, 5, 4, 3 },
+		{ 10, 2, 3, 5, 4, 3 },
+		{ 30, 5, 6, 15, 14, 10 },
+		{ 100, 5, 6, 50, 49, 33 },
+		{ 101, 20, 21, 51, 50, 33 },
+		{ 1000, 20, 21, 500, 499, 333 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		size_t quorum = 0;
+		struct mesh m;
+
+		mesh_make(&m, table[i].heads);
+		for (size_t voters = table[i].heads; voters-- > 0;)
+			if (roster_is_quorum(m.roster, 0, voters, voters * 32))
+				quorum = voters;
+		assert_int_equal(quorum, table[i].quorum);
+		assert_int_equal(roster_f(m.roster), table[i].f);
+		assert_int_equal(roster_k(m.roster, 0), table[i].k);
+		assert_int_equal(roster_local_cuts(m.roster), table[i].local_cuts);
+		assert_int_equal(roster_precautions(m.roster), table[i].precautions);
+		mesh_free(&m);
+	}
+}
+
+/* Parameters may raise k, never lower it, and set how many precautions stand. */
+static void
+parameters(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	mesh_init(&m, 10);
+	m.corroboration = 2;
+	m.precautions = 7;
+	mesh_pack(&m);
+	assert_ok(mesh_parse(&m));
+	assert_int_equal(roster_parameters(m.roster)->threshold, 7);
+	assert_int_equal(roster_k(m.roster, 0), 3);
+	assert_int_equal(roster_k(m.roster, 1), 3);
+	assert_int_equal(roster_k(m.roster, 5), 5);
+	assert_int_equal(roster_precautions(m.roster), 7);
+	m.corroboration = 4;
+	mesh_pack(&m);
+	assert_ok(mesh_parse(&m));
+	assert_int_equal(roster_k(m.roster, 0), 4);
+	mesh_free(&m);
+}
+
+/* ---- refusals --------------------------------------------------------------- */
+
+/* No bit of a roster can change, and no byte be missing, without it being refused. */
+static void
+damage(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 2);
+	for (size_t bit = 0; bit < m.size_bytes * 8; bit++) {
+		m.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		if (mesh_parse(&m) == ERR_OK)
+			fail_msg("bit %zu flipped and accepted", bit);
+		m.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	for (size_t whole = m.size_bytes; m.size_bytes-- > 0;)
+		if (mesh_parse(&m) == ERR_OK)
+			fail_msg("%zu of %zu bytes accepted", m.size_bytes, whole);
+	mesh_free(&m);
+}
+
+static void
+assert_refused(struct mesh *m, enum err expected)
+{
+	mesh_pack(m);
+	assert_err(expected, mesh_parse(m));
+	mesh_free(m);
+	mesh_init(m, 4);
+}
+
+/* Signed by the CA, and still not a roster. */
+static void
+signed_nonsense(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	mesh_init(&m, 4);
+	strcpy(m.members[1].name, m.members[0].name);
+	assert_refused(&m, ERR_RANGE);
+	m.members[1] = m.members[0]; /* id and key too */
+	strcpy(m.members[1].name, "another");
+	assert_refused(&m, ERR_RANGE);
+	strcpy(m.members[1].name, "a b");
+	assert_refused(&m, ERR_RANGE);
+	strcpy(m.members[1].name, "");
+	assert_refused(&m, ERR_RANGE);
+	m.members[1].nonce[0] ^= 1; /* the id no longer follows from key and nonce */
+	assert_refused(&m, ERR_RANGE);
+	m.members[1].weight = LIMIT_WEIGHT + 1;
+	assert_refused(&m, ERR_RANGE);
+	m.members[1].role = (Protos__Role)4;
+	assert_refused(&m, ERR_RANGE);
+	m.id.bytes[0] ^= 1;
+	assert_refused(&m, ERR_MESH);
+	mesh_free(&m);
+}
+
+/* Another CA's word is worth nothing here. */
+static void
+another_ca(void **state)
+{
+	struct public_key other;
+	struct roster *roster;
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 3);
+	other = m.members[0].key.public_key;
+	assert_err(
+	    ERR_SIGNATURE, roster_parse(crypto_sodium(), &other, m.bytes, m.size_bytes, &roster));
+	mesh_free(&m);
+}
+
+/* Two epochs, none, a later one, unknown members or parts of members in the wrong order. */
+static void
+epochs(void **state)
+{
+	struct roster *roster;
+	Protos__Roster *unpacked;
+	Protos__Envelope *twice[2];
+	uint8_t *bytes;
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 3);
+	unpacked = protos__roster__unpack(NULL, m.size_bytes, m.bytes);
+	for (size_t count = 0; count <= 2; count += 2) {
+		Protos__Roster changed = *unpacked;
+		size_t size;
+
+		twice[0] = twice[1] = unpacked->epochs[0];
+		changed.epochs = twice;
+		changed.n_epochs = count;
+		size = protos__roster__get_packed_size(&changed);
+		bytes = malloc(size);
+		protos__roster__pack(&changed, bytes);
+		assert_err(ERR_RANGE,
+		    roster_parse(crypto_sodium(), &m.ca.public_key, bytes, size, &roster));
+		free(bytes);
+	}
+	/* The epoch counts a member whose enrolment is missing. */
+	{
+		Protos__Roster changed = *unpacked;
+		size_t size;
+
+		changed.n_enrolments = 2;
+		size = protos__roster__get_packed_size(&changed);
+		bytes = malloc(size);
+		protos__roster__pack(&changed, bytes);
+		assert_err(ERR_RANGE,
+		    roster_parse(crypto_sodium(), &m.ca.public_key, bytes, size, &roster));
+		free(bytes);
+	}
+	protos__roster__free_unpacked(unpacked, NULL);
+	mesh_free(&m);
+}
+
+static void
+too_large(void **state)
+{
+	struct roster *roster;
+	struct buf_out b;
+	uint8_t *bytes = calloc(1, LIMIT_ROSTER_BYTES + 1);
+
+	(void)state;
+	assert_err(ERR_OVERSIZE, roster_parse(crypto_sodium(), &(struct public_key){ 0 }, bytes,
+	                             LIMIT_ROSTER_BYTES + 1, &roster));
+	buf_out_init(&b, bytes, LIMIT_ROSTER_BYTES);
+	for (size_t i = 0; i <= LIMIT_MEMBERS; i++)
+		wire_close(&b, wire_open(&b, 1));
+	wire_close(&b, wire_open(&b, 2));
+	assert_err(ERR_OVERSIZE,
+	    roster_parse(crypto_sodium(), &(struct public_key){ 0 }, bytes, buf_used(&b), &roster));
+	free(bytes);
+	roster_free(NULL);
+}
+
+/* A member costs no more than 300 bytes, so that 10,000 of them fit where the daemon runs. */
+static void
+members_are_small(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct member) <= 300);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lookups),
+		cmocka_unit_test(shared_address),
+		cmocka_unit_test(officials_and_weightless),
+		cmocka_unit_test(numbers_of_the_electorate),
+		cmocka_unit_test(parameters),
+		cmocka_unit_test(damage),
+		cmocka_unit_test(signed_nonsense),
+		cmocka_unit_test(another_ca),
+		cmocka_unit_test(epochs),
+		cmocka_unit_test(too_large),
+		cmocka_unit_test(members_are_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
