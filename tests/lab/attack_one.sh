@@ -44,7 +44,6 @@ always "make report shows score, method and decision" jq -e \
 	'.score > 7 and .method == "rule-based" and .source_ip == "10.77.0.66" and .event_type != null' <<<"$report"
 
 # Only entries pass between a and the others now: by the mesh port.
-since=$(date -u +%FT%T.%3NZ)
 "$TREE/lab/attack" b | tee "$PHALANX_LAB/shown"
 always "make attack NODE=b shows attacked" grep -qE '^node-b +attacked' "$PHALANX_LAB/shown"
 always "and prints why: one precaution stands" grep -qiE 'incident=.*(stand|precaution)' "$PHALANX_LAB/shown"

@@ -11,7 +11,7 @@ always "node-a has entries of its own" test "$before" -ge 1
 
 node stop a
 on lab cp $log /run/lab/node-a/audit.whole
-on lab sed -i '$d' $log
+on lab sed -i '$ d' $log
 always "the file has one entry less, cut at the line" \
 	equals $(($(on lab grep -c . /run/lab/node-a/audit.whole) - 1)) on lab grep -c . $log
 node start a

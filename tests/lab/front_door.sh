@@ -30,8 +30,8 @@ always "the first runs on" curl -sf --max-time 3 "http://localhost:$port/healthz
 
 # The machine crashed, or somebody killed it: nothing but files is left.
 kill -KILL "$pid"
-expect 5 "a lab killed from outside leaves nothing running" \
-	eval '! "$PHALANX_BIN/phalanx-lab" pid -d "$PHALANX_LAB"'
+nothing_runs() { ! "$PHALANX_BIN/phalanx-lab" pid -d "$PHALANX_LAB"; }
+expect 5 "a lab killed from outside leaves nothing running" nothing_runs
 never "make status without a lab succeeds" "$TREE/lab/show" status
 never "make attack without a lab succeeds" "$TREE/lab/attack" a
 lab_up
