@@ -89,6 +89,10 @@
 #define LIMIT_RESTART_MIN_MS     50
 #define LIMIT_RESTART_MAX_MS     10000
 #define LIMIT_CHILD_READY_MS     5000
+#define LIMIT_CHILD_STOP_MS      1000
+#define LIMIT_CHILD_HEALTHY_MS   (60 * 1000) /* after that a restart is quick again */
+#define LIMIT_RESOLVE_MS         1500        /* start waits so long for a name server */
+#define LIMIT_RESOLVE_RETRY_MS   (30 * 1000)
 #define LIMIT_MANAGEMENT         32
 #define LIMIT_IGNORED            32
 #define LIMIT_DNS                8

@@ -327,7 +327,6 @@ loop_run(struct loop *loop)
 {
 	int count, i;
 
-	loop->stopping = false;
 	while (!loop->stopping) {
 		count =
 		    epoll_wait(loop->epoll_fd, loop->events, EVENTS_A_WAKE_UP, until_next(loop));
@@ -340,6 +339,7 @@ loop_run(struct loop *loop)
 		fire_due(loop);
 		bury(loop);
 	}
+	loop->stopping = false;
 	return loop->status;
 }
 

@@ -1,0 +1,684 @@
+/*
+ * parent: phalanxd itself.  Reads the configuration, binds what must be
+ * bound, starts one process a role, wires each to the engine, and starts
+ * again what dies.  It reads no byte that came from another host.
+ *
+ * Spec: docs/privsep.md.
+ */
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "proc/parent.h"
+#include "proc/profiles.h"
+#include "sys/log.h"
+#include "sys/spawn.h"
+
+enum child_state {
+	CHILD_DOWN,     /* the timer starts it */
+	CHILD_STARTING, /* not sandboxed yet; the timer gives up on it */
+	CHILD_UP,
+	CHILD_STOPPING /* asked to leave; the timer kills it */
+};
+
+enum child_event { CHILD_TIMER, CHILD_READY, CHILD_EXITED };
+
+struct process {
+	enum role_id role;
+	const char *name, *file;
+	enum child_state state;
+	pid_t pid;
+	struct ipc *ipc;
+	struct loop_timer *timer;
+	bool was_up; /* ever */
+	uint64_t up_ms, backoff_ms;
+	int exit_status; /* of waitpid(), for CHILD_EXITED */
+};
+
+static struct {
+	struct loop *loop;
+	struct msg_config config;
+	const char *config_path;
+	const char *const *flags;
+	size_t flag_count;
+	struct parent_listeners listeners;
+	bool stopping, announced;
+	int status;
+	struct resolver *resolver;
+	struct loop_watch *resolver_watch;
+	struct loop_timer *resolver_timer;
+} self;
+
+/* In the order of starting; leaving goes the other way round. */
+static struct process processes[] = {
+	{ .role = ROLE_NOTARY, .name = "notary", .file = "phalanx-notary" },
+	{ .role = ROLE_ENFORCER, .name = "enforcer", .file = "phalanx-enforcer" },
+	{ .role = ROLE_ENGINE, .name = "engine", .file = "phalanx-engine" },
+	{ .role = ROLE_WATCH, .name = "watch", .file = "phalanx-watch" },
+	{ .role = ROLE_DECOY, .name = "decoy", .file = "phalanx-decoy" },
+	{ .role = ROLE_NET, .name = "net", .file = "phalanx-net" },
+};
+#define PROCESSES (sizeof(processes) / sizeof(processes[0]))
+
+static void step(struct process *, enum child_event);
+static void stop_next(void);
+
+static struct process *
+engine(void)
+{
+	size_t i;
+
+	for (i = 0; processes[i].role != ROLE_ENGINE; i++)
+		;
+	return &processes[i];
+}
+
+/* ---- one process ----------------------------------------------------------------- */
+
+static void
+from_child(void *context, struct ipc *ipc, const struct ipc_message *message)
+{
+	struct process *process = context;
+	const struct msg_ready *ready = ipc_expect(message, sizeof(*ready), NULL, NULL);
+
+	(void)ipc;
+	if (message->type != MSG_READY || ready == NULL) {
+		log_warn("%s: message %u is refused", process->name, message->type);
+		return;
+	}
+	log_debug("%s is sandboxed: pid=%d uid=%u landlock=%d", process->name, process->pid,
+	    ready->uid, ready->landlock_abi);
+	step(process, CHILD_READY);
+}
+
+/* A process without its way to us is of no use; its end is reaped as any other. */
+static void
+child_gone(void *context, struct ipc *ipc, enum err why)
+{
+	struct process *process = context;
+
+	(void)why;
+	ipc_free(ipc);
+	process->ipc = NULL;
+	if (process->pid != 0 && process->state != CHILD_STOPPING)
+		(void)kill(process->pid, SIGKILL);
+}
+
+/* Which listeners a role gets. */
+static bool
+wants(enum role_id role, uint32_t kind)
+{
+	return (role == ROLE_NET && kind == LISTENER_P2P) ||
+	       (role == ROLE_DECOY && kind == LISTENER_DECOY);
+}
+
+static enum err
+brief(struct process *process)
+{
+	enum err err;
+	size_t i;
+
+	self.config.role = (uint32_t)process->role;
+	err = ipc_send(process->ipc, MSG_CONFIG, &self.config, sizeof(self.config), NULL, 0);
+	for (i = 0; i < self.listeners.count && err == ERR_OK; i++) {
+		const struct parent_listener *listener = &self.listeners.each[i];
+
+		if (wants(process->role, listener->about.kind))
+			err = ipc_send_fd(process->ipc, MSG_LISTENER, &listener->about,
+			    sizeof(listener->about), listener->fd);
+	}
+	if (err == ERR_OK)
+		err = ipc_send(process->ipc, MSG_GO, NULL, 0, NULL, 0);
+	return err;
+}
+
+static enum err
+start(struct process *process)
+{
+	const struct ipc_handler handler = {
+		.message = from_child, .closed = child_gone, .context = process
+	};
+	char path[LIMIT_PATH_BYTES + 32];
+	int ends[2];
+	enum err err;
+
+	if ((err = ipc_pair(ends)) != ERR_OK)
+		return err;
+	if ((err = ipc_new(self.loop, ends[0], &handler, &process->ipc)) != ERR_OK) {
+		close(ends[0]);
+		close(ends[1]);
+		return err;
+	}
+	snprintf(path, sizeof(path), "%s/%s", self.config.config.libexec_dir, process->file);
+	err = spawn_process(path, process->file, ends[1], &process->pid);
+	close(ends[1]);
+	if (err == ERR_OK && (err = brief(process)) != ERR_OK)
+		(void)kill(process->pid, SIGKILL); /* reaped as any other */
+	if (process->pid == 0) {
+		ipc_free(process->ipc);
+		process->ipc = NULL;
+	}
+	return err;
+}
+
+static enum err
+hand_end(struct process *process, enum role_id far, int fd)
+{
+	const struct msg_channel channel = { .role = (uint32_t)far };
+
+	return ipc_send_fd(process->ipc, MSG_CHANNEL, &channel, sizeof(channel), fd);
+}
+
+/* A new channel between the engine and one other, in place of an older one. */
+static void
+wire(struct process *other)
+{
+	int ends[2];
+	enum err err;
+
+	if ((err = ipc_pair(ends)) == ERR_OK) {
+		err = hand_end(engine(), other->role, ends[0]);
+		if (err == ERR_OK)
+			err = hand_end(other, ROLE_ENGINE, ends[1]);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	if (err != ERR_OK)
+		log_error("channel between engine and %s: %s", other->name, err_text(err));
+}
+
+static void
+came_up(struct process *process)
+{
+	bool all = true;
+	size_t i;
+
+	process->was_up = true;
+	process->up_ms = loop_now_ms();
+	for (i = 0; i < PROCESSES; i++) {
+		struct process *other = &processes[i];
+
+		all = all && other->state == CHILD_UP;
+		if (other->role == ROLE_ENGINE || other->state != CHILD_UP ||
+		    engine()->state != CHILD_UP)
+			continue;
+		if (process->role == ROLE_ENGINE || other == process)
+			wire(other);
+	}
+	if (all && !self.announced) {
+		self.announced = true;
+		log_info("all processes are up");
+	}
+}
+
+static void
+log_end(const struct process *process)
+{
+	const int status = process->exit_status;
+
+	if (WIFSIGNALED(status))
+		log_warn("%s (pid %d) ended by signal %d (%s)", process->name, process->pid,
+		    WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
+	else if (process->state != CHILD_STOPPING || WEXITSTATUS(status) != 0)
+		log_warn("%s (pid %d) ended with status %d", process->name, process->pid,
+		    WEXITSTATUS(status));
+}
+
+static void
+retry_later(struct process *process)
+{
+	process->state = CHILD_DOWN;
+	loop_timer_set(process->timer, loop_now_ms() + process->backoff_ms);
+	log_info(
+	    "%s starts again in %llu ms", process->name, (unsigned long long)process->backoff_ms);
+	process->backoff_ms = process->backoff_ms * 2 < LIMIT_RESTART_MAX_MS
+	                          ? process->backoff_ms * 2
+	                          : LIMIT_RESTART_MAX_MS;
+}
+
+static void
+stop_all(int status)
+{
+	self.stopping = true;
+	self.status = status;
+	stop_next();
+}
+
+static void
+ended(struct process *process)
+{
+	const bool gave_up = WIFEXITED(process->exit_status) && !process->was_up;
+
+	log_end(process);
+	process->pid = 0;
+	ipc_free(process->ipc);
+	process->ipc = NULL;
+	loop_timer_set(process->timer, UINT64_MAX);
+	if (self.stopping) {
+		process->state = CHILD_DOWN;
+		stop_next();
+		return;
+	}
+	/* Not a crash: it said on its way out what it lacks, and will lack it again. */
+	if (gave_up) {
+		process->state = CHILD_DOWN;
+		log_error("%s cannot start; see its lines above", process->name);
+		stop_all(1);
+		return;
+	}
+	if (process->state == CHILD_UP && loop_now_ms() - process->up_ms >= LIMIT_CHILD_HEALTHY_MS)
+		process->backoff_ms = LIMIT_RESTART_MIN_MS;
+	retry_later(process);
+}
+
+static void
+try_start(struct process *process)
+{
+	enum err err = start(process);
+
+	if (err == ERR_OK || process->pid != 0) {
+		process->state = CHILD_STARTING;
+		loop_timer_set(process->timer, loop_now_ms() + LIMIT_CHILD_READY_MS);
+	} else if (!process->was_up) {
+		log_error("%s cannot be started: %s", process->name, err_text(err));
+		stop_all(1);
+	} else {
+		retry_later(process);
+	}
+}
+
+static void
+step(struct process *process, enum child_event event)
+{
+	switch (process->state) {
+	case CHILD_DOWN:
+		if (event == CHILD_TIMER)
+			try_start(process);
+		break;
+	case CHILD_STARTING:
+		switch (event) {
+		case CHILD_TIMER:
+			log_warn(
+			    "%s is not ready after %d ms", process->name, LIMIT_CHILD_READY_MS);
+			(void)kill(process->pid, SIGKILL);
+			break;
+		case CHILD_READY:
+			process->state = CHILD_UP;
+			loop_timer_set(process->timer, UINT64_MAX);
+			came_up(process);
+			break;
+		case CHILD_EXITED:
+			ended(process);
+			break;
+		}
+		break;
+	case CHILD_UP:
+		if (event == CHILD_EXITED)
+			ended(process);
+		break;
+	case CHILD_STOPPING:
+		switch (event) {
+		case CHILD_TIMER:
+			log_warn("%s does not leave; killed", process->name);
+			(void)kill(process->pid, SIGKILL);
+			break;
+		case CHILD_READY:
+			break;
+		case CHILD_EXITED:
+			ended(process);
+			break;
+		}
+		break;
+	}
+}
+
+static void
+on_timer(void *context)
+{
+	step(context, CHILD_TIMER);
+}
+
+/* net leaves first, so that nothing new comes in; the notary last, so that nothing is lost. */
+static void
+stop_next(void)
+{
+	size_t i;
+
+	for (i = PROCESSES; i-- > 0;) {
+		struct process *process = &processes[i];
+
+		if (process->state == CHILD_STOPPING)
+			return;
+		if (process->state == CHILD_DOWN) {
+			loop_timer_set(process->timer, UINT64_MAX);
+			continue;
+		}
+		process->state = CHILD_STOPPING;
+		loop_timer_set(process->timer, loop_now_ms() + LIMIT_CHILD_STOP_MS);
+		if (process->ipc == NULL ||
+		    ipc_send(process->ipc, MSG_STOP, NULL, 0, NULL, 0) != ERR_OK)
+			(void)kill(process->pid, SIGKILL);
+		return;
+	}
+	loop_stop(self.loop, self.status);
+}
+
+/* ---- the coordinator's address ------------------------------------------------------- */
+
+static void
+broadcast(void)
+{
+	size_t i;
+
+	for (i = 0; i < PROCESSES; i++) {
+		if (processes[i].ipc == NULL)
+			continue;
+		self.config.role = (uint32_t)processes[i].role;
+		if (ipc_send(processes[i].ipc, MSG_RELOAD, &self.config, sizeof(self.config), NULL,
+		        0) != ERR_OK)
+			log_warn("%s cannot be told of the configuration", processes[i].name);
+	}
+}
+
+static bool
+take_answer(int timeout_ms)
+{
+	struct address *address = &self.config.config.coordinator.address;
+	enum err err = resolver_take(self.resolver, timeout_ms, address);
+
+	if (err == ERR_AGAIN)
+		return false;
+	loop_remove(self.resolver_watch);
+	self.resolver_watch = NULL;
+	resolver_free(self.resolver);
+	self.resolver = NULL;
+	if (err == ERR_OK)
+		return true;
+	log_warn("coordinator %s: name not found; going on without, next try in %d s",
+	    self.config.config.coordinator_host, LIMIT_RESOLVE_RETRY_MS / 1000);
+	loop_timer_set(self.resolver_timer, loop_now_ms() + LIMIT_RESOLVE_RETRY_MS);
+	return false;
+}
+
+static void
+on_resolved(void *context, unsigned ready)
+{
+	(void)context;
+	(void)ready;
+	if (take_answer(0))
+		broadcast();
+}
+
+static enum err
+resolve(void)
+{
+	enum err err;
+
+	err = resolver_start(self.config.config.coordinator_host, &self.resolver);
+	if (err != ERR_OK)
+		return err;
+	err = loop_add(self.loop, resolver_fd(self.resolver), LOOP_READ, on_resolved, NULL,
+	    &self.resolver_watch);
+	if (err != ERR_OK) {
+		resolver_free(self.resolver);
+		self.resolver = NULL;
+	}
+	return err;
+}
+
+static void
+on_resolve_again(void *context)
+{
+	(void)context;
+	if (resolve() != ERR_OK)
+		loop_timer_set(self.resolver_timer, loop_now_ms() + LIMIT_RESOLVE_RETRY_MS);
+}
+
+/* Waits a little, so that in the usual case nobody starts without. */
+static enum err
+resolve_first(void)
+{
+	struct config *config = &self.config.config;
+	enum err err;
+
+	if ((err = loop_timer_new(self.loop, on_resolve_again, NULL, &self.resolver_timer)) !=
+	    ERR_OK)
+		return err;
+	if (config->coordinator_host[0] == '\0' || config->coordinator.address.family != 0)
+		return ERR_OK;
+	if (strcmp(config->coordinator_host, "localhost") == 0) {
+		(void)address_parse("127.0.0.1", &config->coordinator.address);
+		return ERR_OK;
+	}
+	if ((err = resolve()) != ERR_OK)
+		return err;
+	(void)take_answer(LIMIT_RESOLVE_MS);
+	return ERR_OK;
+}
+
+/* ---- signals and control clients --------------------------------------------------------- */
+
+static void
+reap(void)
+{
+	int status;
+	pid_t pid;
+	size_t i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < PROCESSES; i++)
+			if (processes[i].pid == pid) {
+				processes[i].exit_status = status;
+				step(&processes[i], CHILD_EXITED);
+			}
+}
+
+/* What a running node cannot change, because it was bound or dropped at the start. */
+static const char *
+needs_restart(const struct config *old, const struct config *new)
+{
+	if (strcmp(old->name, new->name) != 0)
+		return "[node] name";
+	if (old->p2p_port != new->p2p_port || old->local_mode != new->local_mode)
+		return "[node] p2p_port or local_mode";
+	if (strcmp(old->state_dir, new->state_dir) != 0 ||
+	    strcmp(old->control_socket, new->control_socket) != 0 ||
+	    strcmp(old->libexec_dir, new->libexec_dir) != 0)
+		return "[node] state_dir, libexec_dir or control_socket";
+	if (strcmp(old->cert_file, new->cert_file) != 0 ||
+	    strcmp(old->key_file, new->key_file) != 0 || strcmp(old->ca_file, new->ca_file) != 0 ||
+	    strcmp(old->identity_file, new->identity_file) != 0 ||
+	    strcmp(old->roster_file, new->roster_file) != 0)
+		return "[identity]";
+	if (old->decoy_count != new->decoy_count ||
+	    memcmp(old->decoys, new->decoys, sizeof(old->decoys)) != 0)
+		return "[decoys]";
+	if (strcmp(old->coordinator_url, new->coordinator_url) != 0)
+		return "[coordinator] url";
+	return NULL;
+}
+
+static void
+reload(void)
+{
+	struct config *old = &self.config.config, new;
+	const char *fixed;
+
+	if (config_load(self.config_path, self.flags, self.flag_count, &new) != ERR_OK) {
+		log_error("reload: nothing is changed; the reason stands above");
+		return;
+	}
+	if ((fixed = needs_restart(old, &new)) != NULL) {
+		log_error("reload: nothing is changed, for %s needs a restart of phalanxd", fixed);
+		return;
+	}
+	new.uid_base = old->uid_base;
+	new.coordinator = old->coordinator;
+	*old = new;
+	broadcast();
+	log_info("configuration reloaded");
+}
+
+static void
+on_signal(void *context, unsigned ready)
+{
+	const int fd = *(const int *)context;
+	struct signalfd_siginfo info;
+
+	(void)ready;
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD) {
+			reap();
+		} else if (info.ssi_signo == SIGHUP) {
+			reload();
+		} else if (!self.stopping) {
+			log_info(
+			    "signal %u: leaving; what the kernel cuts stays cut", info.ssi_signo);
+			stop_all(0);
+		}
+	}
+}
+
+static void
+on_control(void *context, unsigned ready)
+{
+	struct process *process = engine();
+	enum err err;
+	int fd;
+
+	(void)context;
+	(void)ready;
+	while ((err = listen_accept(self.listeners.control_fd, &fd)) != ERR_AGAIN) {
+		if (err != ERR_OK) {
+			log_warn("control client refused: neither root nor our own user");
+			continue;
+		}
+		if (process->state != CHILD_UP ||
+		    ipc_send_fd(process->ipc, MSG_CONTROL, NULL, 0, fd) != ERR_OK)
+			log_warn("control client refused: the engine is not up");
+		close(fd);
+	}
+}
+
+/* ---- start ----------------------------------------------------------------------------- */
+
+static enum err
+watch_signals(void)
+{
+	static struct loop_watch *watch;
+	static int fd;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1 ||
+	    (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) == -1) {
+		log_errno("signalfd");
+		return ERR_IO;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	return loop_add(self.loop, fd, LOOP_READ, on_signal, &fd, &watch);
+}
+
+/* The children's filters and rules are added to ours, so ours let a child become what it is. */
+static enum err
+enter_sandbox(void)
+{
+	struct sandbox_profile profile;
+	char copy[LIMIT_PATH_BYTES];
+
+	profile_parent(&self.config.config, &profile);
+	if (self.config_path != NULL) {
+		/* The folder: an editor that saves puts a new file in place. */
+		snprintf(copy, sizeof(copy), "%s", self.config_path);
+		profile.paths[SANDBOX_PATHS - 1] =
+		    (struct sandbox_path){ dirname(copy), SANDBOX_READ, true };
+	}
+	return sandbox_enter(&profile, NULL);
+}
+
+static enum log_level
+level(const char *text)
+{
+	return strcmp(text, "debug") == 0   ? LOG_LEVEL_DEBUG
+	       : strcmp(text, "warn") == 0  ? LOG_LEVEL_WARN
+	       : strcmp(text, "error") == 0 ? LOG_LEVEL_ERROR
+	                                    : LOG_LEVEL_INFO;
+}
+
+static enum err
+prepare(void)
+{
+	static struct loop_watch *control_watch;
+	struct config *config = &self.config.config;
+	enum err err;
+	size_t i;
+
+	self.config.version = MESSAGES_VERSION;
+	err = config_load(self.config_path, self.flags, self.flag_count, config);
+	if (err != ERR_OK)
+		return err;
+	log_init(config->name, "parent", level(config->log_level));
+	if (!files_uids_usable(config->uid_base))
+		config->uid_base = 0;
+	if ((err = files_hand_over(config)) != ERR_OK ||
+	    (err = listen_all(config, &self.listeners)) != ERR_OK ||
+	    (err = loop_new(&self.loop)) != ERR_OK || (err = watch_signals()) != ERR_OK)
+		return err;
+	err = loop_add(
+	    self.loop, self.listeners.control_fd, LOOP_READ, on_control, NULL, &control_watch);
+	if (err != ERR_OK)
+		return err;
+	if ((err = enter_sandbox()) != ERR_OK || (err = resolve_first()) != ERR_OK)
+		return err;
+	for (i = 0; i < PROCESSES; i++) {
+		processes[i].backoff_ms = LIMIT_RESTART_MIN_MS;
+		err = loop_timer_new(self.loop, on_timer, &processes[i], &processes[i].timer);
+		if (err != ERR_OK)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static int
+usage(void)
+{
+	fputs("usage: phalanxd [-c FILE] [key=value ...]\n"
+	      "Runs a Phalanx node in the foreground.  FILE is phalanx.conf; its keys may be\n"
+	      "given as arguments too, as in p2p_port=9000.\n",
+	    stderr);
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t i;
+	int option;
+
+	while ((option = getopt(argc, argv, "c:")) != -1) {
+		if (option != 'c')
+			return usage();
+		if ((self.config_path = realpath(optarg, NULL)) == NULL) {
+			fprintf(stderr, "phalanx: %s: %m\n", optarg);
+			return 1;
+		}
+	}
+	self.flags = (const char *const *)(argv + optind);
+	self.flag_count = (size_t)(argc - optind);
+	log_init("", "parent", LOG_LEVEL_INFO);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || prepare() != ERR_OK)
+		return 1;
+	for (i = 0; i < PROCESSES && !self.stopping; i++)
+		try_start(&processes[i]);
+	return loop_run(self.loop);
+}

@@ -1,0 +1,51 @@
+/*
+ * parent: what the pieces of phalanxd's own process share.
+ *
+ * Spec: docs/privsep.md.
+ */
+#ifndef PROC_PARENT_H
+#define PROC_PARENT_H
+#include "proc/messages.h"
+#include "sys/ipc.h"
+#include "sys/loop.h"
+
+/* ---- parent_listen.c: every socket that is bound, before anything is dropped ---- */
+
+struct parent_listener {
+	struct msg_listener about;
+	int fd;
+};
+
+struct parent_listeners {
+	struct parent_listener each[LIMIT_DECOYS + 1]; /* the mesh port first */
+	size_t count;
+	int control_fd;
+};
+
+/* On error a line in the log names the port, who wants it and what to do.  LOCKED, DENIED, IO. */
+MUST_USE enum err listen_all(const struct config *, struct parent_listeners *out);
+/* A client that may ask: root or our own uid.  AGAIN, DENIED. */
+MUST_USE enum err listen_accept(int control_fd, int *out);
+
+/* ---- parent_files.c: who owns what in the state directory ------------------------ */
+
+/*
+ * Creates the directory where it is missing and gives every file to the role
+ * that needs it.  Follows no symbolic link and takes no file with two names.
+ */
+MUST_USE enum err files_hand_over(const struct config *);
+/* Can roles have uids of their own here?  Says why not, once. */
+bool files_uids_usable(uint32_t uid_base);
+
+/* ---- parent_resolve.c: the coordinator's name, looked up by a child of its own ----- */
+
+struct resolver; /* opaque: one lookup under way */
+
+/* Forks; the child has no capabilities and answers over a pipe.  IO, NOMEM. */
+MUST_USE enum err resolver_start(const char *host, struct resolver **out);
+int resolver_fd(const struct resolver *); /* readable once there is an answer */
+/* NOT_FOUND; AGAIN if timeout_ms ran out first. */
+MUST_USE enum err resolver_take(struct resolver *, int timeout_ms, struct address *out);
+void resolver_free(struct resolver *); /* accepts NULL; ends the child */
+
+#endif
