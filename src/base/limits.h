@@ -82,6 +82,8 @@
 #define LIMIT_CAPTURE_BYTES      4096
 #define LIMIT_DECOY_CONNECTIONS  256
 #define LIMIT_DECOY_LINGER_MS    2000
+#define LIMIT_DECOY_SOURCES      256  /* remembered for the budget below */
+#define LIMIT_DECOY_TOUCHES      20   /* a source and second; more are closed and counted */
 
 /* processes */
 #define LIMIT_IPC_BYTES          (LIMIT_ENVELOPE_BYTES + 512)
