@@ -3,7 +3,7 @@
  * refuses everything else with the reason.
  */
 #include "core/wire.h"
-#include "tests/mesh.h"
+#include "tests/entries.h"
 
 static struct mesh mesh;
 static const struct mesh_member *author, *subject;
@@ -31,142 +31,6 @@ teardown(void **state)
 	mesh_free(&mesh);
 	return 0;
 }
-
-/* ---- one of each ---------------------------------------------------------- */
-
-static struct endpoint
-endpoint_of(const char *text, uint16_t port)
-{
-	struct endpoint e = { .port = port };
-
-	assert_true(address_parse(text, &e.address));
-	return e;
-}
-
-static struct entry
-make_statement(void)
-{
-	struct entry e = { .kind = ENTRY_STATEMENT, .header = mesh_header(&mesh, author) };
-
-	e.statement = (struct statement){ .subject = subject->id,
-		.round = 300,
-		.class = CLASS_HONEYPOT_TRIPPED,
-		.source = endpoint_of("10.77.0.2", 40000),
-		.destination = endpoint_of("fd77::11", 2222),
-		.decoy = 1,
-		.evidence = "SCAN\r\n",
-		.evidence_bytes = 6,
-		.score = 9,
-		.seen_ms = MESH_TIME_MS - 1 };
-	memset(e.statement.evidence_digest.bytes, 0x77, 32);
-	return e;
-}
-
-static struct entry
-make_verdict(void)
-{
-	struct entry e = { .kind = ENTRY_VERDICT, .header = mesh_header(&mesh, author) };
-	struct ballot ballot = mesh_ballot(&mesh, subject);
-
-	e.verdict = (struct verdict){ .level = LEVEL_QUARANTINE,
-		.subject = subject->id,
-		.window = ballot.window,
-		.ballot_signature = mesh_vote(author, &ballot) };
-	return e;
-}
-
-static struct entry
-make_self_report(void)
-{
-	struct entry e = { .kind = ENTRY_SELF_REPORT, .header = mesh_header(&mesh, author) };
-
-	e.self_report = (struct self_report){ .kind = SELF_REPORT_PRECAUTION,
-		.reason = CLASS_HONEYPOT_TRIPPED,
-		.source = endpoint_of("10.77.0.66", 0),
-		.score = 9 };
-	return e;
-}
-
-static struct entry
-make_certificate(void)
-{
-	static const uint8_t voters[] = { 0x1c };
-	static uint8_t signatures[3 * 64];
-	struct entry e = { .kind = ENTRY_CERTIFICATE, .header = mesh_header(&mesh, author) };
-
-	memset(signatures, 0x55, sizeof(signatures));
-	e.certificate = (struct certificate){ .level = LEVEL_RELEASE,
-		.subject = subject->id,
-		.round = 1,
-		.epoch = 1,
-		.window = 2983333,
-		.voters = { voters, sizeof(voters) },
-		.signatures = { signatures, sizeof(signatures) } };
-	return e;
-}
-
-static struct feed_head
-make_head(uint64_t sequence)
-{
-	struct feed_head head = { .author = author->id, .incarnation = 1, .sequence = sequence };
-
-	memset(head.hash.bytes, (int)sequence, sizeof(head.hash.bytes));
-	return head;
-}
-
-static struct entry
-make_hello(void)
-{
-	struct entry e = { .kind = ENTRY_HELLO, .header.mesh = mesh.id };
-
-	e.hello =
-	    (struct hello){ .incarnation = 1, .mine = make_head(4), .root = 0x0123456789abcdef };
-	return e;
-}
-
-static struct entry
-make_ping(void)
-{
-	struct entry e = { .kind = ENTRY_PING, .header.mesh = mesh.id };
-
-	e.ping = (struct ping){ .nonce = UINT32_MAX,
-		.answer = true,
-		.time_ms = MESH_TIME_MS,
-		.head_count = 2,
-		.heads = { make_head(1), make_head(UINT64_MAX) } };
-	return e;
-}
-
-static struct entry
-make_buckets(void)
-{
-	struct entry e = { .kind = ENTRY_SYNC_BUCKETS, .header.mesh = mesh.id };
-
-	for (size_t i = 0; i < LIMIT_SYNC_BUCKETS; i++)
-		e.sync_buckets.digests[i] = i * 0x0101010101010101;
-	e.sync_buckets.answer = true;
-	return e;
-}
-
-static struct entry
-make_items(void)
-{
-	static uint8_t items[2][1024];
-	struct entry e = { .kind = ENTRY_SYNC_ITEMS, .header.mesh = mesh.id };
-	struct entry inside[2] = { make_verdict(), make_statement() };
-
-	e.sync_items.count = 2;
-	for (size_t i = 0; i < 2; i++) {
-		size_t size = mesh_envelope(author, &inside[i], items[i], sizeof(items[i]));
-
-		e.sync_items.items[i] = (struct span){ items[i], size };
-	}
-	return e;
-}
-
-static struct entry (*const makers[])(void) = { make_statement, make_verdict, make_self_report,
-	make_certificate, make_hello, make_ping, make_buckets, make_items };
-#define MAKERS (sizeof(makers) / sizeof(*makers))
 
 static void
 encode(const struct entry *e)
@@ -224,7 +88,7 @@ same_bytes_as_protobuf_c(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < MAKERS; i++) {
-		struct entry e = makers[i]();
+		struct entry e = makers[i](&mesh);
 
 		encode(&e);
 		assert_reference_agrees();
@@ -235,7 +99,7 @@ same_bytes_as_protobuf_c(void **state)
 static void
 same_meaning_as_protobuf_c(void **state)
 {
-	struct entry e = make_statement();
+	struct entry e = make_statement(&mesh);
 	Protos__Entry *reference;
 
 	(void)state;
@@ -271,7 +135,7 @@ round_trip(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MAKERS; i++) {
-		struct entry e = makers[i]();
+		struct entry e = makers[i](&mesh);
 		struct entry_header header;
 		enum entry_kind kind;
 		size_t size = sizeof(again);
@@ -292,7 +156,7 @@ round_trip(void **state)
 static void
 drafts(void **state)
 {
-	struct entry e = make_verdict();
+	struct entry e = make_verdict(&mesh);
 
 	(void)state;
 	e.header.sequence = 0;
@@ -314,8 +178,8 @@ static void
 truncated_at_every_length(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
-		struct entry e = makers[i]();
+	for (size_t i = 0; i < FEED_MAKERS; i++) {
+		struct entry e = makers[i](&mesh);
 		size_t whole;
 
 		wrap(&e);
@@ -329,7 +193,7 @@ truncated_at_every_length(void **state)
 		assert_err(ERR_MALFORMED, verify());
 	}
 	for (size_t i = 0; i < MAKERS; i++) {
-		struct entry e = makers[i]();
+		struct entry e = makers[i](&mesh);
 		size_t whole;
 
 		encode(&e);
@@ -351,8 +215,8 @@ static void
 every_bit_flip_is_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
-		struct entry e = makers[i]();
+	for (size_t i = 0; i < FEED_MAKERS; i++) {
+		struct entry e = makers[i](&mesh);
 
 		wrap(&e);
 		for (size_t bit = 0; bit < wrapped_bytes * 8; bit++) {
@@ -371,7 +235,7 @@ every_bit_flip_is_refused(void **state)
 static void
 foreign_entries(void **state)
 {
-	struct entry e = make_verdict();
+	struct entry e = make_verdict(&mesh);
 	struct envelope envelope;
 	member_index index;
 	struct mesh_member stranger = *author;
@@ -392,15 +256,15 @@ foreign_entries(void **state)
 	e.header.mesh.bytes[0] ^= 1;
 	wrap(&e);
 	assert_err(ERR_MESH, verify());
-	e = make_verdict();
+	e = make_verdict(&mesh);
 	e.header.epoch = 2;
 	wrap(&e);
 	assert_err(ERR_EPOCH, verify());
-	e = make_verdict();
+	e = make_verdict(&mesh);
 	e.header.incarnation = 2;
 	wrap(&e);
 	assert_err(ERR_AUTHOR, verify());
-	e = make_verdict();
+	e = make_verdict(&mesh);
 	stranger.id.bytes[15] ^= 1;
 	e.header.author = stranger.id;
 	wrap(&e);
@@ -415,7 +279,7 @@ foreign_entries(void **state)
 static void
 domains_are_apart(void **state)
 {
-	struct entry e = make_verdict();
+	struct entry e = make_verdict(&mesh);
 	struct signature signature;
 
 	(void)state;
@@ -431,7 +295,7 @@ domains_are_apart(void **state)
 static void
 link_messages_are_no_entries(void **state)
 {
-	struct entry e = make_ping();
+	struct entry e = make_ping(&mesh);
 
 	(void)state;
 	wrap(&e);
@@ -621,7 +485,7 @@ values_out_of_range(void **state)
 	}
 #define REFUSED(error, change)                                          \
 	do {                                                            \
-		e = make_statement();                                   \
+		e = make_statement(&mesh);                              \
 		e.change;                                               \
 		body_bytes = sizeof(body);                              \
 		assert_err(error, entry_encode(&e, body, &body_bytes)); \
@@ -637,7 +501,7 @@ values_out_of_range(void **state)
 	REFUSED(ERR_RANGE, header.previous.bytes[0] = 1); /* a predecessor of the first */
 #undef REFUSED
 	/* An IPv4 address in IPv6's clothes would be a second form of the same. */
-	e = make_statement();
+	e = make_statement(&mesh);
 	e.statement.source.address =
 	    (struct address){ .family = 6, .bytes = { [10] = 0xff, [11] = 0xff, 10, 77, 0, 2 } };
 	body_bytes = sizeof(body);
@@ -651,7 +515,7 @@ oversized(void **state)
 {
 	static uint8_t large[LIMIT_ENVELOPE_BYTES + 1];
 	struct envelope envelope;
-	struct entry e = make_ping();
+	struct entry e = make_ping(&mesh);
 	struct entry_header header;
 	enum entry_kind kind;
 	size_t room = sizeof(wrapped);
