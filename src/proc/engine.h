@@ -127,6 +127,8 @@ void engine_heartbeat(struct engine *);  /* if one is due */
 void engine_post_batch(struct engine *); /* entries gathered since the last */
 void engine_signed(struct engine *, const struct msg_signed *);
 void engine_posted(struct engine *, const struct msg_posted *);
+/* What stands from before this boot, for a coordinator that was not there. */
+void engine_remember_restored(struct engine *, struct span envelope);
 const char *engine_member_name(const struct engine *, member_index);
 
 /* engine_control.c */

@@ -236,6 +236,19 @@ remember(struct engine *e, struct span object)
 	e->object_count++;
 }
 
+void
+engine_remember_restored(struct engine *e, struct span bytes)
+{
+	struct envelope envelope;
+	struct entry_header header;
+	enum entry_kind kind;
+
+	if (e->config->coordinator_host[0] != '\0' &&
+	    envelope_parse(bytes.data, bytes.size_bytes, &envelope) == ERR_OK &&
+	    entry_peek(envelope.body, &header, &kind) == ERR_OK && entry_is_urgent(kind))
+		remember(e, bytes);
+}
+
 static void
 coordinator_is(struct engine *e, bool up)
 {
