@@ -127,5 +127,16 @@
 #define LIMIT_TOPOLOGY_MS        10000
 #define LIMIT_REGISTER_AGE_S     60
 #define LIMIT_REGISTER_AHEAD_S   5
+#define LIMIT_REPORTS_PAGE       1000 /* ?limit= at most */
+#define LIMIT_HTTP_DRAIN_BYTES   (1024 * 1024) /* of a body that is refused for its size */
+#define LIMIT_HTTP_NONCES        4096 /* signed requests a node in LIMIT_REGISTER_AGE_S */
+#define LIMIT_HTTP_PAUSE_MS      100  /* no accept() after it failed for want of descriptors */
+#define LIMIT_STRANGER_MS        (24 * 60 * 60 * 1000) /* an unenrolled name is kept unseen */
+#define LIMIT_STRANGER_SHOWN_MS  (10 * 60 * 1000)
+#define LIMIT_INCIDENTS_SHOWN    200
+#define LIMIT_VOICES_SHOWN       64   /* voters or witnesses named in one incident */
+#define LIMIT_STATE_MS           200  /* how long a composed answer is served again, when ... */
+#define LIMIT_STATE_NODES        256  /* ... more nodes than this are known */
+#define LIMIT_EVICTED            64   /* entries in one step */
 
 #endif
