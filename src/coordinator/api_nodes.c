@@ -1,0 +1,394 @@
+/*
+ * api_nodes: nodes introduce themselves, tell how they are, and are told of
+ * each other.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "coordinator/auth.h"
+#include "coordinator/reply.h"
+#include "sys/log.h"
+
+struct registration {
+	const char *id;
+	const char *address;
+	struct public_key key;
+	bool has_key;
+	uint64_t timestamp_s;
+	struct signature signature;
+	bool is_signed;
+};
+
+/* ---- registration ------------------------------------------------------------------ */
+
+static bool
+is_printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+static bool
+read_registration(const json_t *object, struct registration *out, struct http_reply *reply)
+{
+	const json_t *timestamp = json_object_get(object, "timestamp");
+	const char *key, *signature;
+
+	out->id = json_string_value(json_object_get(object, "id"));
+	if (out->id == NULL || !registry_is_name(out->id)) {
+		reply_error(reply, 400, "id: 1 to %d letters, digits, - and _", LIMIT_NAME_BYTES);
+		return false;
+	}
+	out->address = body_string(object, "address", REGISTRY_ADDRESS_BYTES + 1, false, reply);
+	if (out->address == NULL)
+		return false;
+	if (!is_printable(out->address)) {
+		reply_error(reply, 400, "address: give host:port in printable ASCII");
+		return false;
+	}
+	if ((key = body_string(object, "pub_key", 1024, true, reply)) == NULL ||
+	    (signature = body_string(object, "signature", 1024, true, reply)) == NULL)
+		return false;
+	out->has_key = *key != '\0';
+	out->is_signed = *signature != '\0';
+	if ((out->has_key && !hex_read(key, out->key.bytes, sizeof(out->key.bytes))) ||
+	    (out->is_signed && !out->has_key)) {
+		reply_error(reply, 400, "pub_key: give the 32-byte Ed25519 key as 64 hex digits");
+		return false;
+	}
+	if (out->is_signed &&
+	    !hex_read(signature, out->signature.bytes, sizeof(out->signature.bytes))) {
+		reply_error(
+		    reply, 400, "signature: give the 64-byte Ed25519 signature as 128 hex digits");
+		return false;
+	}
+	if (timestamp != NULL &&
+	    (!json_is_integer(timestamp) || json_integer_value(timestamp) < 0)) {
+		reply_error(reply, 400, "timestamp: give Unix seconds");
+		return false;
+	}
+	out->timestamp_s = (uint64_t)json_integer_value(timestamp);
+	return true;
+}
+
+static bool
+prove_registration(const struct coordinator *c, const struct http_request *request,
+    const struct registration *r, uint64_t now_s, struct http_reply *reply)
+{
+	int64_t age_s = (int64_t)(now_s - r->timestamp_s);
+
+	if (age_s > LIMIT_REGISTER_AGE_S || age_s < -LIMIT_REGISTER_AHEAD_S) {
+		reply_error(reply, 401,
+		    "timestamp is %" PRId64 " s old (%d to %d is taken); set the clocks right",
+		    age_s, -LIMIT_REGISTER_AHEAD_S, LIMIT_REGISTER_AGE_S);
+		return false;
+	}
+	if (!r->is_signed) {
+		if (auth_takes_unsigned(c, request))
+			return true;
+		reply_error(
+		    reply, 401, "unsigned; sign id|address|timestamp with the key of pub_key");
+		return false;
+	}
+	if (auth_registration_is_good(r->id, r->address, r->timestamp_s, &r->key, &r->signature))
+		return true;
+	reply_error(reply, 401, "the signature is not pub_key's over id|address|timestamp");
+	return false;
+}
+
+static json_t *
+peer_json(const struct registry_node *node)
+{
+	static const struct public_key none;
+	bool has_key = memcmp(&node->key, &none, sizeof(none)) != 0;
+
+	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "id", node->name, "address",
+	    node->address, "pub_key",
+	    has_key ? json_hex(node->key.bytes, sizeof(node->key.bytes)) : json_string(""),
+	    "timestamp", (json_int_t)node->timestamp_s, "signature",
+	    node->is_signed ? json_hex(node->signature.bytes, sizeof(node->signature.bytes))
+	                    : json_string(""),
+	    "last_seen", json_time(node->seen_ms));
+}
+
+static json_t *
+active_peers(const struct coordinator *c, const struct registry_node *except)
+{
+	uint64_t now_ms = loop_unix_ms();
+	const struct registry_node *node;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < registry_count(c->registry); i++) {
+		node = registry_at(c->registry, i);
+		if (node != except && node->address[0] != '\0' &&
+		    node->seen_ms + LIMIT_PEERS_ACTIVE_MS > now_ms)
+			json_array_append_new(list, peer_json(node));
+	}
+	return list;
+}
+
+/* The name's owner on disk, before anybody is told that it owns it. */
+static enum err
+keep_node(struct coordinator *c, const struct registration *r, uint64_t now_ms)
+{
+	struct store_node kept = {
+		.name = r->id,
+		.address = r->address,
+		.key = r->key,
+		.timestamp_s = r->timestamp_s,
+		.signature = r->signature,
+		.seen_ms = now_ms,
+	};
+
+	return store_put_node(c->store, &kept);
+}
+
+static bool
+refuse_owner(const struct registration *r, struct http_reply *reply)
+{
+	log_warn("register node=%s: another key owns this name; refused", r->id);
+	reply_error(reply, 409,
+	    "this name belongs to another key (or the key to another, enrolled name); choose "
+	    "another "
+	    "NODE_ID, or use the key that it was enrolled with");
+	return false;
+}
+
+/* Finds or makes the node; false: reply says why not. */
+static bool
+admit(struct coordinator *c, const struct registration *r, uint64_t now_ms,
+    struct registry_node **out, struct http_reply *reply)
+{
+	char dropped[LIMIT_NAME_BYTES + 1];
+	struct registry_node *node = registry_find(c->registry, r->id);
+	bool changed;
+	enum err err;
+
+	/* Ownership is decided on proven keys alone: an unsigned word never takes a name that has one. */
+	if (node != NULL && node->proven &&
+	    (!r->is_signed || memcmp(&node->key, &r->key, sizeof(r->key)) != 0))
+		return refuse_owner(r, reply);
+	if (node != NULL && r->timestamp_s < node->timestamp_s) {
+		reply_error(reply, 401, "a later registration of this name is known already");
+		return false;
+	}
+	if ((err = registry_take(c->registry, r->id, now_ms, &node, dropped)) != ERR_OK) {
+		reply_error(reply, 503,
+		    "no room for another unenrolled node; enrol it, or try again later");
+		return false;
+	}
+	if (dropped[0] != '\0' && store_drop_node(c->store, dropped) != ERR_OK)
+		log_warn("store: node=%s gave way but is still on disk", dropped);
+	changed = !node->proven || strcmp(node->address, r->address) != 0;
+	if (r->is_signed && (err = registry_prove(c->registry, node, &r->key)) != ERR_OK) {
+		if (err == ERR_AUTHOR)
+			return refuse_owner(r, reply);
+		reply_error(reply, 503, "%s; try again later", err_text(err));
+		return false;
+	}
+	if (r->is_signed && changed && (err = keep_node(c, r, now_ms)) != ERR_OK) {
+		reply_error(reply, 503, "cannot be kept: %s; try again later", err_text(err));
+		return false;
+	}
+	if (changed)
+		log_info("register node=%s address=%s %s", r->id, r->address,
+		    node->member != MEMBER_NONE ? "enrolled"
+		    : r->is_signed              ? "signed"
+		                                : "unsigned");
+	*out = node;
+	return true;
+}
+
+void
+api_register(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	json_t *object = body_object(request, reply);
+	struct registration r = { .id = NULL };
+	struct registry_node *node;
+	uint64_t now_ms = loop_unix_ms();
+
+	if (object == NULL)
+		return;
+	if (read_registration(object, &r, reply) &&
+	    prove_registration(c, request, &r, now_ms / 1000, reply) &&
+	    admit(c, &r, now_ms, &node, reply)) {
+		strcpy(node->address, r.address);
+		node->timestamp_s = r.timestamp_s;
+		node->signature = r.signature;
+		node->is_signed = r.is_signed;
+		if (!node->proven && r.has_key)
+			node->key = r.key;
+		node->seen_ms = now_ms;
+		c->sequence++;
+		reply_json(reply, json_pack("{s:o}", "peers", active_peers(c, node)));
+	}
+	json_decref(object);
+}
+
+void
+api_peers(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	(void)request;
+	reply_json(reply, active_peers(c, NULL));
+}
+
+/* ---- telemetry ------------------------------------------------------------------------ */
+
+struct telemetry {
+	const char *node_id;
+	const char *status;
+	double cpu, ram;
+	char *peers;
+};
+
+/* The neighbours as JSON text that is safe to hand on; NULL: reply says 400. */
+static char *
+read_peers(const json_t *object, struct http_reply *reply)
+{
+	const json_t *peers = json_object_get(object, "peers"), *peer;
+	char *text;
+	size_t i;
+
+	if (peers == NULL || json_is_null(peers))
+		return strdup("[]");
+	if (!json_is_array(peers) || json_array_size(peers) > LIMIT_NEIGHBOURS) {
+		reply_error(
+		    reply, 400, "peers: give an array of at most %d names", LIMIT_NEIGHBOURS);
+		return NULL;
+	}
+	json_array_foreach(peers, i, peer)
+	{
+		if (json_string_length(peer) >= 1 && json_string_length(peer) <= LIMIT_NAME_BYTES)
+			continue;
+		reply_error(
+		    reply, 400, "peers: each is a string of 1 to %d bytes", LIMIT_NAME_BYTES);
+		return NULL;
+	}
+	if ((text = json_dumps(peers, JSON_COMPACT | JSON_ENSURE_ASCII)) == NULL)
+		reply_error(reply, 503, "out of memory; try again later");
+	return text;
+}
+
+static bool
+read_telemetry(const json_t *object, struct telemetry *out, struct http_reply *reply)
+{
+	out->node_id = json_string_value(json_object_get(object, "node_id"));
+	if (out->node_id == NULL || !registry_is_name(out->node_id)) {
+		reply_error(
+		    reply, 400, "node_id: 1 to %d letters, digits, - and _", LIMIT_NAME_BYTES);
+		return false;
+	}
+	return (out->status = body_string(
+	            object, "status", REGISTRY_STATUS_BYTES + 1, false, reply)) != NULL &&
+	       body_number(object, "cpu_pct", 1e6, &out->cpu, reply) &&
+	       body_number(object, "ram_pct", 1e6, &out->ram, reply) &&
+	       (out->peers = read_peers(object, reply)) != NULL;
+}
+
+static void
+take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *reply)
+{
+	char dropped[LIMIT_NAME_BYTES + 1];
+	uint64_t now_ms = loop_unix_ms();
+	struct registry_node *node;
+
+	if (registry_take(c->registry, t->node_id, now_ms, &node, dropped) != ERR_OK) {
+		reply_error(reply, 503, "no room for another unenrolled node; try again later");
+		return;
+	}
+	if (dropped[0] != '\0' && store_drop_node(c->store, dropped) != ERR_OK)
+		log_warn("store: node=%s gave way but is still on disk", dropped);
+	strcpy(node->status, t->status);
+	node->cpu = t->cpu < 100 ? t->cpu : 100;
+	node->ram = t->ram < 100 ? t->ram : 100;
+	free(node->peers);
+	node->peers = t->peers;
+	t->peers = NULL;
+	node->told = true;
+	node->told_ms = node->seen_ms = now_ms;
+	c->sequence++;
+	reply->status = 200;
+}
+
+void
+api_telemetry(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	struct telemetry t = { .peers = NULL };
+	struct signer signer;
+	json_t *object;
+
+	if (!auth_request(c, request, &signer, reply) ||
+	    (object = body_object(request, reply)) == NULL)
+		return;
+	if (read_telemetry(object, &t, reply) && auth_speaks_for(c, &signer, t.node_id, reply))
+		take_telemetry(c, &t, reply);
+	free(t.peers);
+	json_decref(object);
+}
+
+/* ---- topology --------------------------------------------------------------------------- */
+
+static enum node_status
+proven_status(struct coordinator *c, const struct registry_node *node, uint64_t now_ms)
+{
+	enum node_status status = STATUS_HEALTHY;
+
+	if (c->ledger != NULL && node->member != MEMBER_NONE)
+		status = ledger_status(c->ledger, node->member, now_ms);
+	if (status == STATUS_HEALTHY && node->touched_ms + LIMIT_GROUNDS_MS > now_ms)
+		status = STATUS_ATTACKED;
+	return status;
+}
+
+enum node_status
+coordinator_status(struct coordinator *c, const struct registry_node *node, uint64_t now_ms)
+{
+	enum node_status status = proven_status(c, node, now_ms);
+
+	if (status == STATUS_QUARANTINED)
+		return status;
+	if (node->seen_ms + LIMIT_PEERS_ACTIVE_MS <= now_ms)
+		return STATUS_UNREACHABLE;
+	if (status != STATUS_HEALTHY || !node->told)
+		return status;
+	if (strcmp(node->status, "attacked") == 0 || strcmp(node->status, "anomaly") == 0)
+		return STATUS_ATTACKED;
+	if (strcmp(node->status, "restricted") == 0)
+		return STATUS_RESTRICTED;
+	return strcmp(node->status, "quarantined") == 0 ? STATUS_QUARANTINED : STATUS_HEALTHY;
+}
+
+static json_t *
+topology_json(struct coordinator *c)
+{
+	uint64_t now_ms = loop_unix_ms();
+	const struct registry_node *node;
+	enum node_status status;
+	json_t *nodes = json_array(), *peers;
+
+	for (size_t i = 0; i < registry_count(c->registry); i++) {
+		node = registry_at(c->registry, i);
+		status = proven_status(c, node, now_ms);
+		if (status != STATUS_QUARANTINED &&
+		    (!node->told || node->told_ms + LIMIT_TOPOLOGY_MS <= now_ms))
+			continue;
+		peers = node->peers != NULL ? json_loads(node->peers, 0, NULL) : json_array();
+		json_array_append_new(nodes,
+		    json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "node_id", node->name, "status",
+		        status != STATUS_HEALTHY ? node_status_text(status) : node->status, "peers",
+		        peers, "cpu_pct", json_number_short(node->cpu), "ram_pct",
+		        json_number_short(node->ram), "last_reported_at",
+		        json_time(node->told_ms)));
+	}
+	return json_pack("{s:o}", "nodes", nodes);
+}
+
+void
+api_topology(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	(void)request;
+	if (!reply_cached(c, &c->topology, reply))
+		reply_and_cache(c, &c->topology, topology_json(c), reply);
+}

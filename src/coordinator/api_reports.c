@@ -1,0 +1,149 @@
+/*
+ * api_reports: what nodes decided about an event, for people to read.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "coordinator/auth.h"
+#include "coordinator/reply.h"
+#include "sys/log.h"
+
+static bool
+read_report(const json_t *object, struct store_report *out, struct http_reply *reply)
+{
+	static const uint8_t none[8];
+	uint8_t incident[8] = { 0 };
+
+	out->node = json_string_value(json_object_get(object, "node_id"));
+	if (out->node == NULL || !registry_is_name(out->node)) {
+		reply_error(
+		    reply, 400, "node_id: 1 to %d letters, digits, - and _", LIMIT_NAME_BYTES);
+		return false;
+	}
+	if (!body_number(object, "score", 10, &out->score, reply) ||
+	    (out->event_type = body_string(object, "event_type", 65, false, reply)) == NULL ||
+	    (out->source_ip = body_string(object, "source_ip", 129, true, reply)) == NULL ||
+	    (out->decision = body_string(object, "decision", 33, false, reply)) == NULL ||
+	    (out->method = body_string(object, "method", 33, false, reply)) == NULL ||
+	    (out->incident = body_string(object, "incident", 17, true, reply)) == NULL)
+		return false;
+	if (*out->incident != '\0' && !hex_read(out->incident, incident, sizeof(incident))) {
+		reply_error(reply, 400, "incident: give 16 hex digits, or leave it out");
+		return false;
+	}
+	if (memcmp(incident, none, sizeof(none)) == 0)
+		out->incident = "";
+	return true;
+}
+
+static void
+note_report(struct coordinator *c, const struct store_report *report)
+{
+	struct registry_node *node = registry_find(c->registry, report->node);
+
+	if (node == NULL)
+		return;
+	node->seen_ms = report->reported_ms;
+	node->score = report->score;
+	node->score_ms = report->reported_ms;
+	if (strcmp(report->event_type, "HONEYPOT_TRIPPED") == 0 ||
+	    strcmp(report->event_type, "HONEYTOKEN_USED") == 0)
+		node->touched_ms = report->reported_ms;
+}
+
+static void
+take_report(struct coordinator *c, const struct signer *signer, struct store_report *report,
+    struct http_reply *reply)
+{
+	enum err err;
+
+	report->reported_ms = loop_unix_ms();
+	report->nonce = signer->is_signed ? signer->nonce : NULL;
+	err = store_add_report(c->store, report);
+	if (err == ERR_REPLAY) {
+		/* The nonces in memory did not survive a restart; those on disk did. */
+		reply_error(reply, 401,
+		    "this signature was used before; sign every request with a new nonce");
+		return;
+	}
+	if (err != ERR_OK) {
+		reply_error(reply, 503, "cannot be kept: %s; send it again later", err_text(err));
+		return;
+	}
+	note_report(c, report);
+	c->reports_accepted++;
+	c->sequence++;
+	log_info("report node=%s event=%s score=%g source=%s decision=%s method=%s%s%s",
+	    report->node, report->event_type, report->score, report->source_ip, report->decision,
+	    report->method, *report->incident != '\0' ? " incident=" : "", report->incident);
+	reply->status = 200;
+}
+
+void
+api_report_submit(
+    struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	struct store_report report = { .number = 0 };
+	struct signer signer;
+	json_t *object;
+
+	if (!auth_request(c, request, &signer, reply) ||
+	    (object = body_object(request, reply)) == NULL)
+		return;
+	if (read_report(object, &report, reply) && auth_speaks_for(c, &signer, report.node, reply))
+		take_report(c, &signer, &report, reply);
+	json_decref(object);
+}
+
+static void
+append_report(void *context, const struct store_report *r)
+{
+	json_t *event = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I}", "node_id", r->node,
+	    "score", json_number_short(r->score), "event_type", r->event_type, "source_ip",
+	    r->source_ip, "decision", r->decision, "method", r->method, "reported_at",
+	    json_time(r->reported_ms), "number", (json_int_t)r->number);
+
+	if (event != NULL && *r->incident != '\0')
+		json_object_set_new(event, "incident", json_string(r->incident));
+	json_array_append_new(context, event);
+}
+
+static bool
+read_argument(const struct http_request *request, const char *name, uint64_t least, uint64_t most,
+    uint64_t *out, struct http_reply *reply)
+{
+	const char *text = http_query(request, name);
+	char *end;
+	unsigned long long value;
+
+	if (text == NULL)
+		return true;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value < least ||
+	    value > most) {
+		reply_error(reply, 400, "%s: give a whole number from %llu to %llu", name,
+		    (unsigned long long)least, (unsigned long long)most);
+		return false;
+	}
+	*out = value;
+	return true;
+}
+
+void
+api_report(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	uint64_t since_ms = 0, limit = LIMIT_REPORTS_SHOWN;
+	json_t *events;
+
+	if (!read_argument(request, "since", 0, INT64_MAX, &since_ms, reply) ||
+	    !read_argument(request, "limit", 1, LIMIT_REPORTS_PAGE, &limit, reply))
+		return;
+	events = json_array();
+	if (store_each_report(c->store, since_ms, limit, append_report, events) != ERR_OK) {
+		json_decref(events);
+		reply_error(reply, 503, "the store does not answer; see the log");
+		return;
+	}
+	reply_json(reply, json_pack("{s:o}", "events", events));
+}

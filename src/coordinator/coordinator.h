@@ -1,0 +1,55 @@
+/*
+ * coordinator: what the request handlers share.  One thread, one of each.
+ */
+#ifndef COORDINATOR_COORDINATOR_H
+#define COORDINATOR_COORDINATOR_H
+#include "coordinator/httpd.h"
+#include "coordinator/ledger.h"
+#include "coordinator/registry.h"
+#include "coordinator/settings.h"
+#include "coordinator/store.h"
+
+/* An answer that is served again for LIMIT_STATE_MS: composing one is what costs. */
+struct cached {
+	char *text;
+	size_t size_bytes;
+	uint64_t at_ms;
+};
+
+struct coordinator {
+	const struct settings *settings;
+	struct loop *loop;
+	struct httpd *httpd;
+	struct store *store;
+	struct roster *roster; /* NULL: none loaded */
+	struct registry *registry;
+	struct ledger *ledger; /* NULL without a roster */
+	uint64_t started_ms;   /* Unix */
+	uint64_t sequence;     /* changes so far; with started_ms it names a state */
+	uint64_t entries_accepted, entries_refused, reports_accepted;
+	struct cached state, incidents, topology;
+};
+
+/* Names, keys and entries from the store into registry and ledger. */
+MUST_USE enum err coordinator_restore(struct coordinator *);
+
+/* httpd's handler: Host and Origin are checked, then the table of endpoints. */
+void api_handle(void *coordinator, const struct http_request *, struct http_reply *);
+
+/* One endpoint each; method, host and body size were checked. */
+void api_register(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_peers(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_telemetry(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_topology(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_report_submit(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_report(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_entries(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_state(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_incidents(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_metrics(struct coordinator *, const struct http_request *, struct http_reply *);
+
+/* What people are shown of a node: its peers' proven word goes before its own. */
+enum node_status coordinator_status(struct coordinator *, const struct registry_node *,
+    uint64_t now_ms);
+
+#endif

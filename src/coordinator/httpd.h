@@ -1,0 +1,65 @@
+/*
+ * httpd: HTTP/1.1 in the loop, over libmicrohttpd without a thread.  Bounded
+ * in connections, connections an address, bytes a body and time a request;
+ * the headers that every answer carries are set here.
+ */
+#ifndef COORDINATOR_HTTPD_H
+#define COORDINATOR_HTTPD_H
+#include <stdbool.h>
+#include "base/err.h"
+#include "core/types.h"
+#include "sys/loop.h"
+
+struct httpd;           /* opaque */
+struct MHD_Connection;
+
+struct http_request {
+	struct MHD_Connection *connection;
+	const char *method;
+	const char *path; /* no query */
+	const char *host; /* as sent; NULL: none */
+	const char *origin;
+	struct address peer;  /* the far end */
+	struct address local; /* the address it came to */
+	const uint8_t *body;
+	size_t body_bytes;
+	bool too_large; /* the body exceeded LIMIT_HTTP_BODY_BYTES and is not here */
+};
+
+struct http_reply {
+	unsigned status;
+	const char *type;    /* Content-Type; NULL: none */
+	void *body;          /* malloc'ed, given away; or, with is_static, of static storage */
+	size_t body_bytes;
+	bool is_static;
+	const char *etag;    /* then it may be cached, else no-store */
+	const char *allow;   /* Allow, for 405 */
+	const char *cors_origin; /* Access-Control-Allow-Origin */
+	bool close;
+};
+
+struct httpd_config {
+	struct loop *loop;
+	/* Fill in reply (zeroed).  Never waits. */
+	void (*handle)(void *context, const struct http_request *, struct http_reply *reply);
+	void *context;
+};
+
+struct httpd_counters {
+	uint64_t requests, refused, timed_out; /* refused: 4xx and 5xx */
+	size_t connections;
+};
+
+/* The caller owns *out.  IO, NOMEM. */
+MUST_USE enum err httpd_new(const struct httpd_config *, struct httpd **out);
+void httpd_free(struct httpd *); /* accepts NULL; closes its listeners */
+/* Takes over a bound, listening stream socket.  FULL, IO. */
+MUST_USE enum err httpd_listen(struct httpd *, int fd);
+void httpd_count(const struct httpd *, struct httpd_counters *out);
+
+/* A header's value, or NULL. */
+const char *http_header(const struct http_request *, const char *name);
+/* A query argument's value ("" without one), or NULL. */
+const char *http_query(const struct http_request *, const char *name);
+
+#endif

@@ -1,0 +1,488 @@
+#include <stdlib.h>
+#include <string.h>
+#include "base/map.h"
+#include "coordinator/ledger.h"
+#include "core/ballot.h"
+#include "core/certificate.h"
+
+/* Kept in order of (second, hash), which is the order that the rule speaks of. */
+struct precaution {
+	uint64_t second;
+	struct hash hash;
+	struct incident *incident;
+};
+
+struct member_word {
+	int64_t released;    /* highest round of a RELEASE; -1: none */
+	uint64_t touched_ms; /* newest statement by it: its decoy was touched */
+	size_t held;
+	/* derived */
+	bool quarantined;
+	uint64_t attacked_ms; /* newest precaution that stood down; 0: none */
+};
+
+struct ledger {
+	const struct crypto *crypto;
+	const struct roster *roster;
+	struct member_word *members;
+	size_t held;
+	struct map *by_incident;
+	struct incident **incidents;
+	size_t incident_count, incident_room;
+	struct precaution *precautions;
+	size_t precaution_count, precaution_room;
+	bool stale; /* precaution_stands and released must be derived anew */
+};
+
+enum err
+ledger_new(const struct crypto *crypto, const struct roster *roster, struct ledger **out)
+{
+	struct ledger *l;
+	size_t count = roster_count(roster);
+	enum err err = ERR_NOMEM;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return ERR_NOMEM;
+	l->crypto = crypto;
+	l->roster = roster;
+	if ((l->members = calloc(count + 1, sizeof(*l->members))) == NULL)
+		goto fail;
+	for (size_t i = 0; i < count; i++)
+		l->members[i].released = -1;
+	/* Incident ids are hashes of what the CA fixed; nobody can grind collisions that matter. */
+	if ((err = map_new(sizeof(struct incident_id), 0, &l->by_incident)) != ERR_OK)
+		goto fail;
+	*out = l;
+	return ERR_OK;
+
+fail:
+	ledger_free(l);
+	return err;
+}
+
+void
+ledger_free(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	for (size_t i = 0; i < l->incident_count; i++) {
+		free(l->incidents[i]->witnesses);
+		free(l->incidents[i]->voters);
+		free(l->incidents[i]);
+	}
+	free(l->incidents);
+	free(l->precautions);
+	free(l->members);
+	map_free(l->by_incident);
+	free(l);
+}
+
+/* ---- checking --------------------------------------------------------------- */
+
+enum err
+ledger_hash(const struct ledger *l, struct span bytes, struct hash *out)
+{
+	struct envelope envelope;
+	enum err err;
+
+	if ((err = envelope_parse(bytes.data, bytes.size_bytes, &envelope)) != ERR_OK)
+		return err;
+	entry_hash(l->crypto, envelope.body, out);
+	return ERR_OK;
+}
+
+static enum err
+find_subject(const struct ledger *l, const struct node_id *id, member_index *out)
+{
+	*out = roster_find_id(l->roster, id);
+	return *out == MEMBER_NONE ? ERR_SUBJECT : ERR_OK;
+}
+
+static bool
+ballot_is_good(const struct ledger *l, const struct entry *entry, member_index author)
+{
+	const struct verdict *verdict = &entry->verdict;
+	struct ballot ballot = {
+		.level = verdict->level,
+		.mesh = entry->header.mesh,
+		.epoch = entry->header.epoch,
+		.subject = verdict->subject,
+		.round = verdict->round,
+		.window = verdict->window,
+	};
+
+	return ballot_verify(
+	    l->crypto, &roster_member(l->roster, author)->key, &ballot, &verdict->ballot_signature);
+}
+
+enum err
+ledger_check(const struct ledger *l, struct span bytes, struct ledger_entry *out)
+{
+	struct envelope envelope;
+	size_t checked;
+	enum err err;
+
+	if ((err = envelope_parse(bytes.data, bytes.size_bytes, &envelope)) != ERR_OK ||
+	    (err = entry_verify(l->crypto, l->roster, &envelope, &out->entry, &out->author)) !=
+	        ERR_OK)
+		return err;
+	entry_hash(l->crypto, envelope.body, &out->hash);
+	out->envelope = bytes;
+	out->standing = entry_is_urgent(out->entry.kind);
+	out->good = true;
+	switch (out->entry.kind) {
+	case ENTRY_STATEMENT:
+		return find_subject(l, &out->entry.statement.subject, &out->subject);
+	case ENTRY_VERDICT:
+		out->good = ballot_is_good(l, &out->entry, out->author);
+		return find_subject(l, &out->entry.verdict.subject, &out->subject);
+	case ENTRY_SELF_REPORT:
+		out->subject = out->author;
+		return ERR_OK;
+	case ENTRY_CERTIFICATE:
+		err = certificate_verify(l->crypto, l->roster, &out->entry.certificate, &checked);
+		return err != ERR_OK
+		           ? err
+		           : find_subject(l, &out->entry.certificate.subject, &out->subject);
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		return ERR_RANGE;
+	}
+	return ERR_RANGE;
+}
+
+/* ---- taking in --------------------------------------------------------------- */
+
+static void *
+grown(void *list, size_t count, size_t *room, size_t item_bytes)
+{
+	size_t more = count == 0 ? 8 : 2 * count;
+
+	if (count < *room)
+		return list;
+	if ((list = reallocarray(list, more, item_bytes)) != NULL)
+		*room = more;
+	return list;
+}
+
+static enum err
+take_incident(struct ledger *l, member_index subject, uint32_t round, struct incident **out)
+{
+	struct incident_id id =
+	    incident_of(l->crypto, &roster_member(l->roster, subject)->id, round);
+	struct incident *incident = map_get(l->by_incident, id.bytes), **list;
+
+	if (incident != NULL) {
+		*out = incident;
+		return ERR_OK;
+	}
+	list = grown(l->incidents, l->incident_count, &l->incident_room, sizeof(struct incident *));
+	if (list == NULL)
+		return ERR_NOMEM;
+	l->incidents = list;
+	if ((incident = calloc(1, sizeof(*incident))) == NULL)
+		return ERR_NOMEM;
+	incident->id = id;
+	incident->subject = subject;
+	incident->round = round;
+	if (map_put(l->by_incident, id.bytes, incident) != ERR_OK) {
+		free(incident);
+		return ERR_NOMEM;
+	}
+	l->incidents[l->incident_count++] = incident;
+	*out = incident;
+	return ERR_OK;
+}
+
+/* A member speaks once; a good word replaces a bad one. */
+static enum err
+add_voice(struct voice **list, size_t *count, member_index member, uint64_t time_ms, bool good)
+{
+	struct voice *bigger;
+
+	for (size_t i = 0; i < *count; i++) {
+		if ((*list)[i].member != member)
+			continue;
+		(*list)[i].good = (*list)[i].good || good;
+		return ERR_OK;
+	}
+	/* Doubles at powers of two, so that no room need be kept beside the count. */
+	if ((*count & (*count - 1)) == 0) {
+		bigger = reallocarray(*list, *count == 0 ? 1 : 2 * *count, sizeof(*bigger));
+		if (bigger == NULL)
+			return ERR_NOMEM;
+		*list = bigger;
+	}
+	(*list)[(*count)++] = (struct voice){ member, time_ms, good };
+	return ERR_OK;
+}
+
+static int
+precaution_compare(const struct precaution *a, const struct precaution *b)
+{
+	if (a->second != b->second)
+		return a->second < b->second ? -1 : 1;
+	return memcmp(a->hash.bytes, b->hash.bytes, sizeof(a->hash.bytes));
+}
+
+static enum err
+add_precaution(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
+{
+	struct precaution *list, new = { e->entry.header.time_ms / 1000, e->hash, incident };
+	size_t at;
+
+	list = grown(l->precautions, l->precaution_count, &l->precaution_room, sizeof(*list));
+	if (list == NULL)
+		return ERR_NOMEM;
+	l->precautions = list;
+	for (at = l->precaution_count; at > 0 && precaution_compare(&list[at - 1], &new) > 0; at--)
+		list[at] = list[at - 1];
+	list[at] = new;
+	l->precaution_count++;
+	return ERR_OK;
+}
+
+static enum err
+apply_self_report(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
+{
+	const struct self_report *report = &e->entry.self_report;
+
+	incident->class = report->reason;
+	incident->source = report->source;
+	if (report->score > incident->score)
+		incident->score = report->score;
+	switch (report->kind) {
+	case SELF_REPORT_CONFESSION:
+		incident->confessed = true;
+		return ERR_OK;
+	case SELF_REPORT_PRECAUTION:
+		incident->precaution = true;
+		return add_precaution(l, incident, e);
+	}
+	return ERR_OK;
+}
+
+static enum err
+apply_statement(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
+{
+	const struct statement *statement = &e->entry.statement;
+	struct member_word *witness = &l->members[e->author];
+
+	if (incident->witness_count == 0) {
+		incident->class = statement->class;
+		incident->source = statement->source;
+	}
+	if (statement->score > incident->score)
+		incident->score = statement->score;
+	if (e->entry.header.time_ms > witness->touched_ms)
+		witness->touched_ms = e->entry.header.time_ms;
+	return add_voice(&incident->witnesses, &incident->witness_count, e->author,
+	    e->entry.header.time_ms, true);
+}
+
+static enum err
+apply_certificate(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
+{
+	const struct certificate *c = &e->entry.certificate;
+	enum err err;
+
+	if (c->level == LEVEL_RELEASE) {
+		if (l->members[e->subject].released < (int64_t)c->round)
+			l->members[e->subject].released = c->round;
+		return ERR_OK;
+	}
+	incident->certified = true;
+	for (size_t bit = 0; bit < 8 * c->voters.size_bytes; bit++) {
+		if ((c->voters.data[bit / 8] >> (bit % 8) & 1) == 0)
+			continue;
+		err = add_voice(&incident->voters, &incident->voter_count,
+		    roster_head_at(l->roster, bit), e->entry.header.time_ms, true);
+		if (err != ERR_OK)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static uint32_t
+round_of(const struct entry *entry)
+{
+	if (entry->kind == ENTRY_STATEMENT)
+		return entry->statement.round;
+	if (entry->kind == ENTRY_VERDICT)
+		return entry->verdict.round;
+	return entry->kind == ENTRY_SELF_REPORT ? entry->self_report.round
+	                                        : entry->certificate.round;
+}
+
+enum err
+ledger_apply(struct ledger *l, const struct ledger_entry *e)
+{
+	uint64_t time_ms = e->entry.header.time_ms;
+	struct incident *incident;
+	enum err err;
+
+	if ((err = take_incident(l, e->subject, round_of(&e->entry), &incident)) != ERR_OK)
+		return err;
+	if (e->entry.kind == ENTRY_STATEMENT)
+		err = apply_statement(l, incident, e);
+	else if (e->entry.kind == ENTRY_SELF_REPORT)
+		err = apply_self_report(l, incident, e);
+	else if (e->entry.kind == ENTRY_CERTIFICATE)
+		err = apply_certificate(l, incident, e);
+	else if (e->entry.verdict.level == LEVEL_QUARANTINE)
+		err = add_voice(
+		    &incident->voters, &incident->voter_count, e->author, time_ms, e->good);
+	if (err != ERR_OK)
+		return err;
+	if (incident->first_ms == 0 || time_ms < incident->first_ms)
+		incident->first_ms = time_ms;
+	if (time_ms > incident->last_ms)
+		incident->last_ms = time_ms;
+	l->members[e->author].held++;
+	l->held++;
+	l->stale = true;
+	return ERR_OK;
+}
+
+size_t
+ledger_held(const struct ledger *l, member_index author)
+{
+	return l->members[author].held;
+}
+
+size_t
+ledger_held_total(const struct ledger *l)
+{
+	return l->held;
+}
+
+void
+ledger_evicted(struct ledger *l, const struct node_id *author)
+{
+	member_index member = roster_find_id(l->roster, author);
+
+	if (member != MEMBER_NONE && l->members[member].held > 0)
+		l->members[member].held--;
+	if (l->held > 0)
+		l->held--;
+}
+
+/* ---- what follows ------------------------------------------------------------- */
+
+/*
+ * "one stands iff fewer than max(1, heads/3) other subjects' precautions,
+ * whatever became of them, precede it by (second, hash) in the 24 h before it"
+ */
+static bool
+precaution_stands(const struct ledger *l, size_t at)
+{
+	const struct precaution *p = &l->precautions[at], *before;
+	size_t others = 0, limit = roster_precautions(l->roster);
+
+	for (size_t i = at; i > 0 && others < limit; i--) {
+		before = &l->precautions[i - 1];
+		if (before->second + LIMIT_PRECAUTION_MS / 1000 < p->second)
+			break;
+		if (before->incident->subject != p->incident->subject)
+			others++;
+	}
+	return others < limit;
+}
+
+enum incident_level
+incident_level(const struct incident *incident)
+{
+	if (incident->released)
+		return INCIDENT_RELEASED;
+	if (incident->confessed || incident->certified || incident->precaution_stands)
+		return INCIDENT_QUARANTINE;
+	return incident->precaution ? INCIDENT_ATTACKED : INCIDENT_ACCUSED;
+}
+
+static void
+derive(struct ledger *l)
+{
+	struct incident *incident;
+	struct member_word *word;
+	enum incident_level level;
+
+	if (!l->stale)
+		return;
+	for (size_t i = 0; i < roster_count(l->roster); i++) {
+		l->members[i].quarantined = false;
+		l->members[i].attacked_ms = 0;
+	}
+	for (size_t i = 0; i < l->incident_count; i++)
+		l->incidents[i]->precaution_stands = false;
+	for (size_t i = 0; i < l->precaution_count; i++)
+		if (precaution_stands(l, i))
+			l->precautions[i].incident->precaution_stands = true;
+	for (size_t i = 0; i < l->incident_count; i++) {
+		incident = l->incidents[i];
+		word = &l->members[incident->subject];
+		incident->released = (int64_t)incident->round <= word->released;
+		level = incident_level(incident);
+		if (level == INCIDENT_QUARANTINE)
+			word->quarantined = true;
+		if (level == INCIDENT_ATTACKED && incident->last_ms > word->attacked_ms)
+			word->attacked_ms = incident->last_ms;
+	}
+	l->stale = false;
+}
+
+enum node_status
+ledger_status(struct ledger *l, member_index member, uint64_t now_ms)
+{
+	const struct member_word *word = &l->members[member];
+
+	derive(l);
+	if (word->quarantined)
+		return STATUS_QUARANTINED;
+	if (word->attacked_ms + LIMIT_PRECAUTION_MS > now_ms ||
+	    word->touched_ms + LIMIT_GROUNDS_MS > now_ms)
+		return STATUS_ATTACKED;
+	return STATUS_HEALTHY;
+}
+
+size_t
+ledger_incident_count(const struct ledger *l)
+{
+	return l->incident_count;
+}
+
+const struct incident *
+ledger_incident(struct ledger *l, size_t index)
+{
+	derive(l);
+	return l->incidents[index];
+}
+
+const char *
+incident_level_text(enum incident_level level)
+{
+	switch (level) {
+	case INCIDENT_ACCUSED:
+		return "accused";
+	case INCIDENT_ATTACKED:
+		return "attacked";
+	case INCIDENT_QUARANTINE:
+		return "quarantine";
+	case INCIDENT_RELEASED:
+		return "released";
+	}
+	return "unknown";
+}
+
+const char *
+incident_evidence_text(const struct incident *incident)
+{
+	if (incident->confessed)
+		return "confession";
+	if (incident->certified)
+		return "certificate";
+	if (incident->precaution)
+		return "precaution";
+	return incident->voter_count > 0 ? "verdicts" : "statements";
+}

@@ -1,0 +1,88 @@
+/*
+ * ledger: what the mesh itself has said about its members, as far as every
+ * word was proven against the roster, and what follows from it for people.
+ * It decides nothing: nodes act on the same entries without asking.
+ *
+ * No syscalls; the caller keeps the entries (store.h) and feeds them back at
+ * the next start.  Spec: docs/protocol.md, "Isolation".
+ */
+#ifndef COORDINATOR_LEDGER_H
+#define COORDINATOR_LEDGER_H
+#include <stdbool.h>
+#include "base/err.h"
+#include "core/crypto.h"
+#include "core/message.h"
+#include "core/roster.h"
+
+struct ledger; /* opaque */
+
+enum incident_level {
+	INCIDENT_ACCUSED,    /* statements or votes, no quorum yet */
+	INCIDENT_ATTACKED,   /* a precaution that stood down */
+	INCIDENT_QUARANTINE, /* holds */
+	INCIDENT_RELEASED
+};
+
+struct voice {
+	member_index member;
+	uint64_t time_ms; /* by its own clock */
+	bool good;        /* its ballot signature verifies */
+};
+
+struct incident {
+	struct incident_id id;
+	member_index subject;
+	uint32_t round;
+	uint64_t first_ms, last_ms; /* of its entries, by their authors' clocks */
+	bool confessed, certified, precaution, precaution_stands, released;
+	uint32_t score;             /* the highest said */
+	enum event_class class;     /* of the first statement or self-report */
+	struct endpoint source;     /* touched from */
+	struct voice *witnesses;    /* statements */
+	size_t witness_count;
+	struct voice *voters;       /* QUARANTINE ballots */
+	size_t voter_count;
+};
+
+/* One proven entry; its spans point into the envelope given to ledger_check(). */
+struct ledger_entry {
+	struct hash hash;
+	struct span envelope;
+	struct entry entry;
+	member_index author;
+	member_index subject; /* of whom it speaks */
+	bool standing;
+	bool good; /* a verdict's ballot signature verifies */
+};
+
+MUST_USE enum err ledger_new(const struct crypto *, const struct roster *, struct ledger **out);
+void ledger_free(struct ledger *); /* accepts NULL */
+
+/* Hash of an envelope's body, so that known ones cost no signature check.  Errors of envelope_parse. */
+MUST_USE enum err ledger_hash(const struct ledger *, struct span envelope, struct hash *out);
+/* Verify, changing nothing.  Errors of entry_verify, certificate_verify; RANGE: not for keeping. */
+MUST_USE enum err ledger_check(const struct ledger *, struct span envelope,
+    struct ledger_entry *out);
+/* Take in what was checked (and is on disk).  NOMEM. */
+MUST_USE enum err ledger_apply(struct ledger *, const struct ledger_entry *);
+
+/* Entries held of an author, and of all; the caller says what it evicted from the store. */
+size_t ledger_held(const struct ledger *, member_index author);
+size_t ledger_held_total(const struct ledger *);
+void ledger_evicted(struct ledger *, const struct node_id *author);
+
+/*
+ * The verified word about a member: QUARANTINED, ATTACKED (a precaution that
+ * stood down, or its own decoy was touched of late), or HEALTHY when nothing
+ * is said.  RESTRICTED is not derived in this version.
+ */
+enum node_status ledger_status(struct ledger *, member_index, uint64_t now_ms);
+
+size_t ledger_incident_count(const struct ledger *);
+/* In order of arrival.  Valid until the next ledger_apply(). */
+const struct incident *ledger_incident(struct ledger *, size_t index);
+enum incident_level incident_level(const struct incident *);
+const char *incident_level_text(enum incident_level);    /* "accused" ... */
+const char *incident_evidence_text(const struct incident *); /* "certificate" ... */
+
+#endif

@@ -1,0 +1,250 @@
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/map.h"
+#include "coordinator/registry.h"
+
+struct registry {
+	const struct roster *roster;
+	struct map *by_name;
+	struct map *by_key_id;
+	struct registry_node **list; /* order of arrival */
+	size_t count, room;
+	size_t members; /* of the roster, at the head of the list */
+};
+
+static void
+name_key(const char *name, char key[LIMIT_NAME_BYTES])
+{
+	memset(key, 0, LIMIT_NAME_BYTES);
+	memcpy(key, name, strnlen(name, LIMIT_NAME_BYTES));
+}
+
+static void
+free_node(struct registry_node *node)
+{
+	if (node == NULL)
+		return;
+	free(node->peers);
+	free(node->nonces);
+	free(node);
+}
+
+static enum err
+append(struct registry *r, const char *name, struct registry_node **out)
+{
+	struct registry_node *node, **list;
+	char key[LIMIT_NAME_BYTES];
+	size_t room;
+
+	if (r->count == r->room) {
+		room = r->room == 0 ? 16 : 2 * r->room;
+		if ((list = reallocarray(r->list, room, sizeof(struct registry_node *))) == NULL)
+			return ERR_NOMEM;
+		r->list = list;
+		r->room = room;
+	}
+	if ((node = calloc(1, sizeof(*node))) == NULL)
+		return ERR_NOMEM;
+	memcpy(node->name, name, strlen(name) + 1);
+	node->member = MEMBER_NONE;
+	name_key(name, key);
+	if (map_put(r->by_name, key, node) != ERR_OK) {
+		free_node(node);
+		return ERR_NOMEM;
+	}
+	r->list[r->count++] = node;
+	*out = node;
+	return ERR_OK;
+}
+
+static enum err
+add_members(struct registry *r)
+{
+	struct registry_node *node;
+	const struct member *member;
+	uint8_t digest[crypto_hash_sha256_BYTES];
+	enum err err;
+
+	for (size_t i = 0; i < roster_count(r->roster); i++) {
+		member = roster_member(r->roster, (member_index)i);
+		if ((err = append(r, member->name, &node)) != ERR_OK)
+			return err;
+		node->member = (member_index)i;
+		node->proven = true;
+		node->key = member->key;
+		memcpy(node->key_id, member->id.bytes, sizeof(node->key_id));
+		crypto_hash_sha256(digest, member->key.bytes, sizeof(member->key.bytes));
+		if ((err = map_put(r->by_key_id, node->key_id, node)) != ERR_OK ||
+		    (err = map_put(r->by_key_id, digest, node)) != ERR_OK)
+			return err;
+	}
+	r->members = r->count;
+	return ERR_OK;
+}
+
+enum err
+registry_new(const struct roster *roster, struct registry **out)
+{
+	struct registry *r;
+	uint64_t seed;
+	enum err err;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return ERR_NOMEM;
+	r->roster = roster;
+	randombytes_buf(&seed, sizeof(seed));
+	if ((err = map_new(LIMIT_NAME_BYTES, seed, &r->by_name)) != ERR_OK ||
+	    (err = map_new(16, seed, &r->by_key_id)) != ERR_OK)
+		goto fail;
+	if (roster != NULL && (err = add_members(r)) != ERR_OK)
+		goto fail;
+	*out = r;
+	return ERR_OK;
+
+fail:
+	registry_free(r);
+	return err;
+}
+
+void
+registry_free(struct registry *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->count; i++)
+		free_node(r->list[i]);
+	free(r->list);
+	map_free(r->by_name);
+	map_free(r->by_key_id);
+	free(r);
+}
+
+size_t
+registry_count(const struct registry *r)
+{
+	return r->count;
+}
+
+struct registry_node *
+registry_at(const struct registry *r, size_t index)
+{
+	return r->list[index];
+}
+
+struct registry_node *
+registry_find(const struct registry *r, const char *name)
+{
+	char key[LIMIT_NAME_BYTES];
+
+	name_key(name, key);
+	return map_get(r->by_name, key);
+}
+
+struct registry_node *
+registry_find_key_id(const struct registry *r, const uint8_t key_id[16])
+{
+	return map_get(r->by_key_id, key_id);
+}
+
+/* The stranger that was silent longest makes room, if it was silent long enough. */
+static enum err
+drop_oldest(struct registry *r, uint64_t now_ms, char dropped[LIMIT_NAME_BYTES + 1])
+{
+	struct registry_node *node;
+	char key[LIMIT_NAME_BYTES];
+	size_t oldest = r->members;
+
+	for (size_t i = r->members; i < r->count; i++)
+		if (r->list[i]->seen_ms < r->list[oldest]->seen_ms)
+			oldest = i;
+	node = r->list[oldest];
+	if (node->seen_ms + LIMIT_STRANGER_MS > now_ms)
+		return ERR_FULL;
+	memcpy(dropped, node->name, sizeof(node->name));
+	name_key(node->name, key);
+	map_remove(r->by_name, key);
+	if (node->proven && map_get(r->by_key_id, node->key_id) == node)
+		map_remove(r->by_key_id, node->key_id);
+	memmove(
+	    &r->list[oldest], &r->list[oldest + 1], (r->count - oldest - 1) * sizeof(r->list[0]));
+	r->count--;
+	free_node(node);
+	return ERR_OK;
+}
+
+enum err
+registry_take(struct registry *r, const char *name, uint64_t now_ms, struct registry_node **out,
+    char dropped[LIMIT_NAME_BYTES + 1])
+{
+	enum err err;
+
+	dropped[0] = '\0';
+	if ((*out = registry_find(r, name)) != NULL)
+		return ERR_OK;
+	if (r->count - r->members >= LIMIT_MEMBERS &&
+	    (err = drop_oldest(r, now_ms, dropped)) != ERR_OK)
+		return err;
+	return append(r, name, out);
+}
+
+enum err
+registry_prove(struct registry *r, struct registry_node *node, const struct public_key *key)
+{
+	uint8_t digest[crypto_hash_sha256_BYTES];
+	struct registry_node *holder;
+
+	if (node->proven && memcmp(&node->key, key, sizeof(*key)) != 0)
+		return ERR_AUTHOR;
+	if (node->member != MEMBER_NONE)
+		return ERR_OK;
+	crypto_hash_sha256(digest, key->bytes, sizeof(key->bytes));
+	holder = map_get(r->by_key_id, digest);
+	if (holder != NULL && holder->member != MEMBER_NONE)
+		return ERR_AUTHOR; /* an enrolled key goes by its enrolled name only */
+	if (holder == NULL && map_put(r->by_key_id, digest, node) != ERR_OK)
+		return ERR_NOMEM;
+	node->key = *key;
+	memcpy(node->key_id, digest, sizeof(node->key_id));
+	node->proven = true;
+	return ERR_OK;
+}
+
+enum err
+registry_note_nonce(
+    struct registry_node *node, const uint8_t nonce[16], uint64_t created_s, uint64_t now_s)
+{
+	struct nonce_seen *grown;
+	size_t kept = 0, room;
+
+	for (size_t i = 0; i < node->nonce_count; i++)
+		if (memcmp(node->nonces[i].nonce, nonce, sizeof(node->nonces[i].nonce)) == 0)
+			return ERR_REPLAY;
+	for (size_t i = 0; i < node->nonce_count; i++)
+		if (node->nonces[i].created_s + LIMIT_REGISTER_AGE_S >= now_s)
+			node->nonces[kept++] = node->nonces[i];
+	node->nonce_count = kept;
+	if (kept >= LIMIT_HTTP_NONCES)
+		return ERR_FULL;
+	if (kept == node->nonce_room) {
+		room = kept == 0 ? 16 : 2 * kept;
+		if ((grown = reallocarray(node->nonces, room, sizeof(*grown))) == NULL)
+			return ERR_NOMEM;
+		node->nonces = grown;
+		node->nonce_room = room;
+	}
+	memcpy(node->nonces[kept].nonce, nonce, sizeof(node->nonces[kept].nonce));
+	node->nonces[kept].created_s = created_s;
+	node->nonce_count = kept + 1;
+	return ERR_OK;
+}
+
+bool
+registry_is_name(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length >= 1 && length <= LIMIT_NAME_BYTES &&
+	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
+	           length;
+}

@@ -1,0 +1,210 @@
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "coordinator/reply.h"
+
+#define TYPE_JSON "application/json"
+
+static const char no_memory[] = "{\"error\":\"out of memory; try again later\"}\n";
+
+void
+reply_text(struct http_reply *reply, const char *type, char *text, size_t size_bytes)
+{
+	reply->status = 200;
+	reply->type = type;
+	reply->body = text;
+	reply->body_bytes = size_bytes;
+	reply->is_static = false;
+}
+
+void
+reply_json(struct http_reply *reply, json_t *value)
+{
+	/* ENSURE_ASCII: what attackers typed cannot hide as bidi or control characters in a log. */
+	char *text = value != NULL ? json_dumps(value,
+	                                 JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6))
+	                           : NULL;
+	char *line;
+	size_t length;
+
+	json_decref(value);
+	length = text != NULL ? strlen(text) : 0;
+	if (text != NULL && (line = realloc(text, length + 2)) != NULL) {
+		memcpy(line + length, "\n", 2);
+		reply_text(reply, TYPE_JSON, line, length + 1);
+		return;
+	}
+	free(text);
+	reply->status = 503;
+	reply->type = TYPE_JSON;
+	reply->body = (void *)(uintptr_t)no_memory;
+	reply->body_bytes = sizeof(no_memory) - 1;
+	reply->is_static = true;
+}
+
+bool
+reply_cached(const struct coordinator *c, const struct cached *cached, struct http_reply *reply)
+{
+	char *copy;
+
+	if (registry_count(c->registry) <= LIMIT_STATE_NODES || cached->text == NULL ||
+	    cached->at_ms + LIMIT_STATE_MS <= loop_now_ms() ||
+	    (copy = malloc(cached->size_bytes)) == NULL)
+		return false;
+	memcpy(copy, cached->text, cached->size_bytes);
+	reply_text(reply, TYPE_JSON, copy, cached->size_bytes);
+	return true;
+}
+
+void
+reply_and_cache(
+    const struct coordinator *c, struct cached *cached, json_t *value, struct http_reply *reply)
+{
+	reply_json(reply, value);
+	if (registry_count(c->registry) <= LIMIT_STATE_NODES || reply->status != 200)
+		return;
+	free(cached->text);
+	cached->text = malloc(reply->body_bytes);
+	if (cached->text == NULL)
+		return;
+	memcpy(cached->text, reply->body, reply->body_bytes);
+	cached->size_bytes = reply->body_bytes;
+	cached->at_ms = loop_now_ms();
+}
+
+void
+reply_error(struct http_reply *reply, unsigned status, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	reply_json(reply, json_pack("{s:s}", "error", text));
+	if (reply->status == 200)
+		reply->status = status;
+}
+
+json_t *
+body_object(const struct http_request *request, struct http_reply *reply)
+{
+	json_error_t error;
+	json_t *value = json_loadb(
+	    (const char *)request->body, request->body_bytes, JSON_REJECT_DUPLICATES, &error);
+
+	if (value == NULL)
+		reply_error(reply, 400,
+		    "not one JSON value without duplicate keys (line %d, column %d)", error.line,
+		    error.column);
+	else if (!json_is_object(value)) {
+		json_decref(value);
+		value = NULL;
+		reply_error(reply, 400, "send a JSON object");
+	}
+	return value;
+}
+
+static bool
+has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
+const char *
+body_string(
+    const json_t *object, const char *key, size_t room, bool optional, struct http_reply *reply)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *text;
+
+	if (value == NULL && optional)
+		return "";
+	text = json_string_value(value);
+	if (text == NULL || strlen(text) >= room || has_control(text) ||
+	    (*text == '\0' && !optional)) {
+		reply_error(reply, 400,
+		    "%s: give a string of %d to %zu bytes without control characters", key,
+		    optional ? 0 : 1, room - 1);
+		return NULL;
+	}
+	return text;
+}
+
+bool
+body_number(
+    const json_t *object, const char *key, double most, double *out, struct http_reply *reply)
+{
+	const json_t *value = json_object_get(object, key);
+	double number = json_number_value(value);
+
+	if (value != NULL && (!json_is_number(value) || !(number >= 0 && number <= most))) {
+		reply_error(reply, 400, "%s: give a number from 0 to %g", key, most);
+		return false;
+	}
+	*out = number;
+	return true;
+}
+
+json_t *
+json_time(uint64_t unix_ms)
+{
+	time_t seconds = (time_t)(unix_ms / 1000);
+	char day[32], text[48];
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL ||
+	    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		return json_string("");
+	snprintf(text, sizeof(text), "%s.%03uZ", day, (unsigned)(unix_ms % 1000));
+	return json_string(text);
+}
+
+json_t *
+json_number_short(double number)
+{
+	return number == floor(number) && fabs(number) < 1e15 ? json_integer((json_int_t)number)
+	                                                      : json_real(number);
+}
+
+json_t *
+json_hex(const uint8_t *bytes, size_t size_bytes)
+{
+	char text[2 * 64 + 1];
+
+	if (size_bytes > 64)
+		return NULL;
+	for (size_t i = 0; i < size_bytes; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	text[2 * size_bytes] = '\0';
+	return json_string(text);
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool
+hex_read(const char *text, uint8_t *out, size_t size_bytes)
+{
+	if (strlen(text) != 2 * size_bytes)
+		return false;
+	for (size_t i = 0; i < 2 * size_bytes; i++)
+		if (hex_digit(text[i]) < 0)
+			return false;
+	for (size_t i = 0; i < size_bytes; i++)
+		out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+	return true;
+}

@@ -1,0 +1,107 @@
+/*
+ * restore: what was on disk becomes what is in memory.  Entries are proven
+ * again, since the roster may have changed; those that no longer verify go.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "coordinator/coordinator.h"
+#include "sys/log.h"
+
+struct restoring {
+	struct coordinator *c;
+	struct hash *rejected;
+	size_t rejected_count, rejected_room;
+	size_t nodes, entries;
+	enum err err;
+};
+
+static void
+restore_node(void *context, const struct store_node *kept)
+{
+	struct restoring *r = context;
+	char dropped[LIMIT_NAME_BYTES + 1];
+	struct registry_node *node;
+
+	if (r->err != ERR_OK || !registry_is_name(kept->name) ||
+	    strlen(kept->address) > REGISTRY_ADDRESS_BYTES ||
+	    registry_take(r->c->registry, kept->name, r->c->started_ms, &node, dropped) != ERR_OK)
+		return;
+	/* An enrolment made since then goes before who came first. */
+	if (registry_prove(r->c->registry, node, &kept->key) != ERR_OK)
+		return;
+	strcpy(node->address, kept->address);
+	node->timestamp_s = kept->timestamp_s;
+	node->signature = kept->signature;
+	node->is_signed = true;
+	node->seen_ms = kept->seen_ms;
+	r->nodes++;
+}
+
+static void
+reject(struct restoring *r, const struct hash *hash)
+{
+	struct hash *list;
+	size_t room;
+
+	if (r->rejected_count == r->rejected_room) {
+		room = r->rejected_room == 0 ? 64 : 2 * r->rejected_room;
+		if ((list = reallocarray(r->rejected, room, sizeof(*list))) == NULL) {
+			r->err = ERR_NOMEM;
+			return;
+		}
+		r->rejected = list;
+		r->rejected_room = room;
+	}
+	r->rejected[r->rejected_count++] = *hash;
+}
+
+static void
+restore_entry(void *context, const struct store_entry *kept)
+{
+	struct restoring *r = context;
+	struct ledger_entry entry;
+
+	if (r->err != ERR_OK)
+		return;
+	if (ledger_check(r->c->ledger, kept->envelope, &entry) != ERR_OK) {
+		reject(r, &kept->hash);
+		return;
+	}
+	if ((r->err = ledger_apply(r->c->ledger, &entry)) == ERR_OK)
+		r->entries++;
+}
+
+static enum err
+drop_rejected(struct restoring *r)
+{
+	enum err err = store_begin(r->c->store);
+
+	for (size_t i = 0; i < r->rejected_count && err == ERR_OK; i++)
+		err = store_drop_entry(r->c->store, &r->rejected[i]);
+	if (err == ERR_OK)
+		err = store_commit(r->c->store);
+	else
+		store_rollback(r->c->store);
+	return err;
+}
+
+enum err
+coordinator_restore(struct coordinator *c)
+{
+	struct restoring r = { .c = c };
+	enum err err;
+
+	if ((err = store_each_node(c->store, restore_node, &r)) != ERR_OK)
+		goto done;
+	if (c->ledger != NULL && ((err = store_each_entry(c->store, restore_entry, &r)) != ERR_OK ||
+	                             (err = r.err) != ERR_OK))
+		goto done;
+	if (r.rejected_count > 0 && (err = drop_rejected(&r)) != ERR_OK)
+		goto done;
+	log_info(
+	    "restored nodes=%zu entries=%zu dropped=%zu", r.nodes, r.entries, r.rejected_count);
+
+done:
+	free(r.rejected);
+	return err;
+}

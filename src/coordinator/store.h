@@ -1,0 +1,89 @@
+/*
+ * store: what the coordinator must still know after a crash: who owns which
+ * name, the reports, and the proven entries of the mesh.  What was
+ * acknowledged is on disk.
+ *
+ * One implementation now (store_sqlite.c); another goes behind these calls.
+ */
+#ifndef COORDINATOR_STORE_H
+#define COORDINATOR_STORE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/limits.h"
+#include "core/message.h"
+#include "core/types.h"
+
+struct store; /* opaque */
+
+/* Strings are the caller's on the way in, the store's during a callback. */
+struct store_node {
+	const char *name;
+	const char *address;
+	struct public_key key;
+	uint64_t timestamp_s; /* of the registration */
+	struct signature signature;
+	uint64_t seen_ms;
+};
+
+struct store_report {
+	uint64_t number;      /* from 1, ascending; the store's */
+	uint64_t reported_ms; /* Unix */
+	const char *node;
+	double score;
+	const char *event_type;
+	const char *source_ip;
+	const char *decision;
+	const char *method;
+	const char *incident; /* 16 hex digits or "" */
+	const uint8_t *nonce; /* 16 bytes of its HTTP signature, or NULL */
+};
+
+struct store_entry {
+	struct hash hash; /* of the body */
+	struct node_id author;
+	uint64_t time_ms;
+	bool standing;         /* never evicted */
+	struct span envelope;
+};
+
+/*
+ * Opens or creates directory/coordinator.db.  A file that is not a sound
+ * database is set aside as coordinator.db.corrupt.N, which is logged, and a
+ * new one begun.  LOCKED: another coordinator has it.  VERSION: a newer one
+ * wrote it.
+ */
+MUST_USE enum err store_open(const char *directory, struct store **out);
+void store_close(struct store *); /* accepts NULL */
+/* A fault that only a new start mends was seen. */
+bool store_is_broken(const struct store *);
+
+/* Writes between these two become durable together, or not at all. */
+MUST_USE enum err store_begin(struct store *);
+MUST_USE enum err store_commit(struct store *);
+void store_rollback(struct store *);
+
+MUST_USE enum err store_put_node(struct store *, const struct store_node *);
+MUST_USE enum err store_drop_node(struct store *, const char *name);
+MUST_USE enum err store_each_node(struct store *,
+    void (*fn)(void *context, const struct store_node *), void *context);
+
+/* ERR_REPLAY: a report with this nonce is there.  Purges beyond LIMIT_REPORTS_KEPT in small steps. */
+MUST_USE enum err store_add_report(struct store *, const struct store_report *);
+/* The newest `limit` of those after since_ms, oldest first. */
+MUST_USE enum err store_each_report(struct store *, uint64_t since_ms, size_t limit,
+    void (*fn)(void *context, const struct store_report *), void *context);
+MUST_USE enum err store_count_reports(struct store *, uint64_t *out);
+
+bool store_has_entry(struct store *, const struct hash *);
+MUST_USE enum err store_add_entry(struct store *, const struct store_entry *);
+/* Up to `most` of the oldest that do not stand, of one author or (NULL) of all; fn hears of each. */
+MUST_USE enum err store_evict_entries(struct store *, const struct node_id *author, size_t most,
+    void (*fn)(void *context, const struct node_id *author), void *context);
+MUST_USE enum err store_drop_entry(struct store *, const struct hash *);
+/* In the order in which they came. */
+MUST_USE enum err store_each_entry(struct store *,
+    void (*fn)(void *context, const struct store_entry *), void *context);
+
+#endif
