@@ -15,6 +15,7 @@
 
 #define HTTP_SIGNATURE_BASE_BYTES   1024
 #define HTTP_SIGNATURE_HEADER_BYTES 512
+#define HTTP_SIGNATURE_PARAMETERS   4
 
 struct http_signature_input {
 	const char *method;    /* "POST" */
@@ -24,9 +25,11 @@ struct http_signature_input {
 	uint64_t created_s; /* Unix */
 	uint8_t nonce[16];
 	uint8_t key_id[16]; /* the signer's node id */
+	/* The parameters' order as it was read, which is signed; zeros: as above. */
+	uint8_t order[HTTP_SIGNATURE_PARAMETERS];
 };
 
-/* The signature base.  OVERSIZE. */
+/* The signature base; the authority is lowered.  OVERSIZE, MALFORMED (control characters), RANGE. */
 MUST_USE enum err http_signature_base(const struct http_signature_input *,
     char out[HTTP_SIGNATURE_BASE_BYTES], size_t *size_bytes);
 /* Values of Content-Digest, Signature-Input and Signature. */
@@ -35,8 +38,8 @@ MUST_USE enum err http_signature_headers(const struct http_signature_input *,
     char input[HTTP_SIGNATURE_HEADER_BYTES], char value[HTTP_SIGNATURE_HEADER_BYTES]);
 /*
  * Read the three values back (exactly the components and parameters above, in
- * any parameter order); fills content_sha256, created_s, nonce, key_id and the
- * signature; method, authority and path stay the caller's.
+ * any parameter order); fills content_sha256, created_s, nonce, key_id, order and
+ * the signature; method, authority and path stay the caller's.
  * MALFORMED, UNKNOWN_FIELD.
  */
 MUST_USE enum err http_signature_parse(const char *digest, const char *input, const char *value,
