@@ -38,6 +38,10 @@
 #define LIMIT_PING_MISSES     3
 #define LIMIT_HEALTH_MAX      8                  /* Lifeguard's multiplier */
 #define LIMIT_SYNC_MS         (10 * 1000)
+#define LIMIT_SYNC_AGAIN_MS   100  /* between two exchanges with one peer */
+#define LIMIT_SYNC_MESSAGES   4    /* SyncItems in answer to one SyncBuckets */
+#define LIMIT_SYNC_SETTLE_MS  1000 /* equal roots for so long are first sync */
+#define LIMIT_TREE_MS         (LIMIT_RELAYED_MS - LIMIT_FRESH_MS) /* statements and verdicts in the tree */
 #define LIMIT_APPEND_RETRY_MS 200
 
 /* state */
@@ -49,6 +53,8 @@
 #define LIMIT_CORE_ACTIONS     512  /* one step */
 #define LIMIT_LOCAL_CUTS       65536 /* addresses outside the mesh */
 #define LIMIT_EPOCHS_ACCEPTED  2
+#define LIMIT_PENDING_RELAYS   256  /* urgent objects waiting for LIMIT_RELAY_DELAY_MS */
+#define LIMIT_SELF_REPORTS     32   /* of one kind, of one author, the earliest */
 #define LIMIT_TOUCH_REPEAT_MS  1000 /* one source, one decoy: counted, not reported again */
 
 /* budgets */
@@ -57,6 +63,8 @@
 #define LIMIT_URGENT_BURST      64 /* an author's reserve for urgent objects */
 #define LIMIT_CALLS_PER_S       10 /* a source address: handshakes and calls */
 #define LIMIT_CALLS_BURST       20
+#define LIMIT_CHECKS_PER_S      1000 /* signatures a link may have us check */
+#define LIMIT_CHECKS_BURST      16384
 #define LIMIT_BAD_SIGNATURE_COST 10
 #define LIMIT_BAD_SIGNATURES    10 /* close the link */
 

@@ -1,0 +1,79 @@
+/*
+ * ballots: what is said against one member, and what this node says itself:
+ * statements, verdicts, tallies, windows and the voter's own budget.
+ *
+ * ballots_pursue() asks for whatever is due and was not asked for yet, from
+ * the state alone; so it may be called after any change, in any order.
+ *
+ * Pure.  Spec: docs/protocol.md, "Ballot", "Isolation".
+ */
+#ifndef CORE_BALLOTS_H
+#define CORE_BALLOTS_H
+#include "core/certificate.h"
+#include "core/core.h"
+
+#define BALLOT_WINDOWS 8 /* tallies of one incident at a time */
+
+struct object;
+
+/* What this node saw with its own eyes. */
+struct witness {
+	uint64_t until_ms; /* monotonic: grounds until then */
+	struct statement statement;
+};
+
+struct incident {
+	uint32_t round;
+	struct incident_id id;
+	struct witness *witness;    /* NULL: nothing seen */
+	struct object *statements;  /* fresh ones, list by object->next */
+	size_t statement_count;
+	struct window_tally {
+		struct tally *tally;
+		uint64_t window;
+		uint64_t until_ms;  /* monotonic: no ballot in it is fresh after */
+	} tallies[BALLOT_WINDOWS];
+	size_t tally_count;
+	bool quorum;                /* one was reached here */
+	struct object *certificate; /* held; or NULL */
+	struct object *confession;  /* held; or NULL */
+	bool voted;                 /* we have a ballot against it */
+	uint64_t open_until_ms;     /* that ballot counts as open */
+	uint64_t certified_until_ms; /* and, certified, in the budget */
+	bool withheld;              /* a vote, for want of budget; reported */
+	uint64_t touched_until_ms;  /* shown as attacked: its decoy was touched */
+	uint32_t most_votes;
+	struct object **reports;    /* self-reports held, ascending sequence; or NULL */
+	size_t report_count;
+	bool precaution_stands;
+	bool precaution_down;       /* it has one, and none stands */
+};
+
+void ballots_free(struct incident *);
+
+/* Seen with own eyes: grounds for ten minutes. */
+void ballots_witness(struct core *, member_index subject, const struct statement *);
+void ballots_pursue(struct core *, member_index subject);
+/* All incidents that are open; after sync, a window, a retry. */
+void ballots_pursue_all(struct core *);
+
+/* Checks beyond the envelope; none of them changes state.  SUBJECT, VOTER, ROUND, STALE, RANGE, WINDOW, SIGNATURE, UNSUPPORTED. */
+MUST_USE enum err ballots_check_statement(const struct core *, const struct entry *,
+    member_index author);
+MUST_USE enum err ballots_check_verdict(struct core *, const struct entry *, member_index author,
+    bool own);
+MUST_USE enum err ballots_check_certificate(struct core *, const struct entry *, bool own);
+
+/* They are held now.  NOMEM, FULL: nothing was done. */
+void ballots_accept_statement(struct core *, struct object *);
+MUST_USE enum err ballots_accept_verdict(struct core *, struct object *, const struct verdict *);
+void ballots_accept_certificate(struct core *, struct object *, const struct certificate *);
+/* Our own vote, out of our feed: it counts in our budget even when it is old. */
+void ballots_remember_vote(struct core *, const struct verdict *);
+/* A statement is no longer fresh. */
+void ballots_forget_statement(struct core *, struct object *);
+/* Witnesses of different heads and enrolment groups, fresh, by our own rules. */
+size_t ballots_witnesses(const struct core *, member_index subject);
+uint32_t ballots_votes(const struct core *, member_index subject);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * blame: who is to blame when a decoy is touched, and how grave is it?
+ *
+ * Pure.  Spec: docs/protocol.md, "Isolation".
+ */
+#ifndef CORE_BLAME_H
+#define CORE_BLAME_H
+#include "core/core.h"
+
+#define RULES_THRESHOLD 7 /* more than this is grounds to act */
+
+/* The rules' score of an event, 0 to 10; the same on every node. */
+uint32_t rules_score(enum event_class);
+
+struct blame {
+	enum cause cause;
+	member_index member; /* CAUSE_MEMBER */
+	bool this_host;      /* CAUSE_INSIDE: loopback or an own address; never cut */
+};
+
+/*
+ * source_mac: what the neighbour table says of the source now.  link_macs:
+ * per member, what it said of the far end of its mesh link; zeros: unknown.
+ */
+struct blame blame_of(const struct core_config *, const struct address *source,
+    const struct mac *source_mac, const struct mac *link_macs);
+
+#endif

@@ -1,0 +1,272 @@
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/state.h"
+
+static uint32_t
+voters_needed(const struct roster *roster)
+{
+	size_t heads = roster_heads(roster), voters = 2;
+	member_index subject = heads == 0 ? MEMBER_NONE : roster_head_at(roster, 0);
+
+	while (voters < heads && !roster_is_quorum(roster, subject, voters, roster_weight(roster)))
+		voters++;
+	return (uint32_t)voters;
+}
+
+static enum err
+make_parts(struct core *c)
+{
+	uint64_t seed = c->config.seed;
+	enum err err;
+
+	c->peers = calloc(c->member_count, sizeof(*c->peers));
+	c->link_macs = calloc(c->member_count, sizeof(*c->link_macs));
+	c->scratch = calloc(c->member_count, sizeof(*c->scratch));
+	if (c->peers == NULL || c->link_macs == NULL || c->scratch == NULL)
+		return ERR_NOMEM;
+	if ((err = timerq_new(&c->timers)) != ERR_OK)
+		return err;
+	if ((err = actions_new(&c->outbox)) != ERR_OK)
+		return err;
+	if ((err = objects_new(&c->objects, c->crypto, c->member_count, seed)) != ERR_OK)
+		return err;
+	if ((err = map_new(sizeof(struct address), seed, &c->local_cuts.by_address)) != ERR_OK)
+		return err;
+	return map_new(sizeof(struct address), seed, &c->neighbours.by_address);
+}
+
+enum err
+core_new(const struct core_config *config, uint64_t now_ms, uint64_t unix_ms, struct core **out)
+{
+	const struct epoch_parameters *parameters = roster_parameters(config->roster);
+	struct core *c;
+	enum err err;
+
+	if (config->self >= roster_count(config->roster))
+		return ERR_RANGE;
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return ERR_NOMEM;
+	c->config = *config;
+	c->roster = config->roster;
+	c->crypto = config->crypto;
+	c->self = config->self;
+	c->member_count = roster_count(config->roster);
+	c->threshold =
+	    parameters->threshold > config->threshold ? parameters->threshold : config->threshold;
+	c->needed = voters_needed(config->roster);
+	c->now_ms = now_ms;
+	c->unix_ms = unix_ms;
+	prng_seed(&c->prng, config->seed);
+	if ((err = make_parts(c)) != ERR_OK)
+		goto fail;
+	c->tick.kind = WAKE_TICK;
+	c->lock.wake.kind = WAKE_LOCK;
+	c->drafts.retry.kind = WAKE_APPEND;
+	for (size_t i = 0; i < c->member_count; i++) {
+		struct peer *p = &c->peers[i];
+
+		p->isolation.sever.kind = WAKE_SEVER;
+		p->isolation.local.kind = WAKE_MEMBER;
+		p->isolation.in_force_until_ms = UINT64_MAX;
+		p->incident.id = incident_of(c->crypto, &member_of(c, (member_index)i)->id, 0);
+	}
+	/* Every other queue may fail to grow; the tick's place is taken now. */
+	if ((err = timerq_set(c->timers, &c->tick.timer, UINT64_MAX)) != ERR_OK)
+		goto fail;
+
+	*out = c;
+	return ERR_OK;
+
+fail:
+	core_free(c);
+	return err;
+}
+
+void
+core_free(struct core *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; c->peers != NULL && i < c->member_count; i++)
+		ballots_free(&c->peers[i].incident);
+	if (c->objects.by_hash != NULL)
+		spread_free(c);
+	links_free(c);
+	isolation_free(c);
+	objects_free(&c->objects);
+	precaution_free(&c->precautions);
+	actions_free(&c->outbox);
+	timerq_free(c->timers);
+	free(c->peers);
+	free(c->link_macs);
+	free(c->scratch);
+	free(c);
+}
+
+/* ---- events ----------------------------------------------------------------------- */
+
+/* Saved quarantines go into force before the network opens, at full strength. */
+static void
+start(struct core *c, uint64_t sequence, const struct hash *hash, bool lost_state)
+{
+	const struct object *newest = objects_newest(&c->objects, c->self);
+
+	if (c->started)
+		return;
+	c->started = true;
+	c->started_ms = c->unequal_ms = c->now_ms;
+	c->next_exchange_ms = c->now_ms + prng_below(&c->prng, LIMIT_SYNC_MS);
+	c->last_window = ballot_window(c->unix_ms);
+	c->own_sequence = sequence;
+	c->own_hash = *hash;
+	isolation_lock_now(c);
+	sync_evaluate(c);
+	isolation_update_all(c);
+	if (newest != NULL)
+		sync_check_own(c, &newest->header, &newest->hash);
+	if (lost_state)
+		sync_lost_state(c);
+	selfreport_pursue(c);
+	links_set_tick(c);
+}
+
+static void
+confess(struct core *c, enum event_class reason, const struct hash *evidence_digest)
+{
+	struct wanted_report report = { .reason = reason, .evidence_digest = *evidence_digest };
+
+	if (selfreport_want(c, SELF_REPORT_CONFESSION, &report))
+		isolation_update_lock(c);
+}
+
+static bool
+is_other(const struct core *c, member_index peer)
+{
+	return peer < c->member_count && peer != c->self;
+}
+
+static void
+dispatch(struct core *c, const struct core_event *ev)
+{
+	switch (ev->input) {
+	case CORE_TIMEOUT:
+		break; /* what is due is looked for in every step */
+	case CORE_TOUCH:
+		touch_decoy(c, &ev->touch);
+		break;
+	case CORE_MESSAGE:
+		receive_message(c, ev->message.from, ev->message.bytes);
+		break;
+	case CORE_LINK_UP:
+		if (is_other(c, ev->link.peer) && c->started)
+			links_up(c, ev->link.peer, &ev->link.address);
+		break;
+	case CORE_LINK_DOWN:
+		if (is_other(c, ev->link.peer))
+			links_down(c, ev->link.peer);
+		break;
+	case CORE_APPENDED:
+		drafts_returned(c, ev->appended.request, ev->appended.bytes);
+		break;
+	case CORE_APPEND_FAILED:
+		drafts_failed(c, ev->appended.request);
+		break;
+	case CORE_RESTORED:
+		if (!c->started)
+			receive_restored(c, ev->restored.own, ev->restored.bytes);
+		break;
+	case CORE_START:
+		start(c, ev->start.sequence, &ev->start.hash, ev->start.lost_state);
+		break;
+	case CORE_FLUSHED:
+		isolation_flushed(c, ev->flushed.token);
+		break;
+	case CORE_NEIGHBOUR:
+		links_neighbour(c, &ev->neighbour.address, &ev->neighbour.mac);
+		break;
+	case CORE_CONFESS:
+		confess(c, ev->confess.reason, &ev->confess.evidence_digest);
+		break;
+	}
+}
+
+/* ---- timers --------------------------------------------------------------------------- */
+
+static void
+tick(struct core *c)
+{
+	uint64_t window = ballot_window(c->unix_ms);
+
+	links_tick(c);
+	/* A new window to vote in, or a budget that may have room again. */
+	if (window != c->last_window || c->ticks % 8 == 0)
+		ballots_pursue_all(c);
+	c->last_window = window;
+}
+
+static member_index
+owner(const struct core *c, const struct wake *w, size_t offset)
+{
+	size_t at = (size_t)((const char *)w - (const char *)c->peers) - offset;
+
+	return (member_index)(at / sizeof(struct peer));
+}
+
+static void
+wake(struct core *c, struct wake *w)
+{
+	switch (w->kind) {
+	case WAKE_TICK:
+		tick(c);
+		break;
+	case WAKE_OBJECT:
+		receive_object_due(c, (struct object *)w);
+		break;
+	case WAKE_RELAY:
+		spread_relay(c, (struct relay *)w);
+		break;
+	case WAKE_SEVER:
+		isolation_sever_now(c, owner(c, w, offsetof(struct peer, isolation.sever)));
+		break;
+	case WAKE_MEMBER:
+		isolation_member_expired(c, owner(c, w, offsetof(struct peer, isolation.local)));
+		break;
+	case WAKE_ADDRESS:
+		isolation_address_expired(c, (struct local_address *)w);
+		break;
+	case WAKE_LOCK:
+		isolation_lock_now(c);
+		break;
+	case WAKE_APPEND:
+		selfreport_pursue(c);
+		ballots_pursue_all(c);
+		break;
+	}
+}
+
+void
+core_step(struct core *c, const struct core_event *ev, struct core_actions *out)
+{
+	size_t room_for_one = LIMIT_CORE_ACTIONS / 2;
+	struct timer *due;
+
+	if (ev->now_ms > c->now_ms)
+		c->now_ms = ev->now_ms;
+	c->unix_ms = ev->unix_ms;
+	objects_sweep(&c->objects);
+	actions_begin(&c->outbox, out);
+	dispatch(c, ev);
+	if (c->local_cuts.overdue)
+		isolation_update_all(c);
+	while (actions_have_room(&c->outbox, room_for_one) &&
+	       (due = timerq_pop(c->timers, c->now_ms)) != NULL)
+		wake(c, (struct wake *)due);
+	actions_end(&c->outbox);
+}
+
+uint64_t
+core_deadline(const struct core *c)
+{
+	return c->local_cuts.overdue ? c->now_ms : timerq_next(c->timers);
+}

@@ -1,0 +1,244 @@
+#include <stdlib.h>
+#include "core/state.h"
+
+/* ---- members -------------------------------------------------------------------- */
+
+bool
+isolation_is_condemned(const struct core *c, member_index subject)
+{
+	const struct incident *in = &c->peers[subject].incident;
+
+	return in->quorum || in->certificate != NULL || in->confession != NULL;
+}
+
+/* The one function from grounds to strength; until: UINT64_MAX for as long as they stand. */
+static enum strength
+demanded(const struct core *c, member_index subject, uint64_t *until_ms)
+{
+	const struct peer *p = &c->peers[subject];
+
+	*until_ms = UINT64_MAX;
+	if (isolation_is_condemned(c, subject))
+		return p->isolation.severed ? STRENGTH_SEVER : STRENGTH_CUT;
+	if (p->incident.precaution_stands)
+		return STRENGTH_CUT;
+	if (timer_is_set(&p->isolation.local.timer)) {
+		*until_ms = p->isolation.local_until_ms;
+		return STRENGTH_CUT;
+	}
+	return c->synced ? STRENGTH_NONE : STRENGTH_HOLD;
+}
+
+void
+isolation_update(struct core *c, member_index subject)
+{
+	struct isolation *i = &c->peers[subject].isolation;
+	struct core_action *a;
+	enum strength strength;
+	uint64_t until_ms;
+
+	if (!c->started || subject == c->self)
+		return;
+	strength = demanded(c, subject, &until_ms);
+	i->overdue = false;
+	if (strength == i->in_force && until_ms == i->in_force_until_ms)
+		return;
+	if (!actions_have_room(&c->outbox, 1)) {
+		i->overdue = true;
+		c->local_cuts.overdue = true;
+		return;
+	}
+	i->in_force = strength;
+	i->in_force_until_ms = until_ms;
+	a = actions_add(&c->outbox, CORE_DO_ENFORCE);
+	a->incident = c->peers[subject].incident.id;
+	a->enforce.subject = subject;
+	a->enforce.mac = c->link_macs[subject];
+	a->enforce.strength = strength;
+	a->enforce.expires_ms = until_ms == UINT64_MAX ? 0 : until_ms - c->now_ms;
+}
+
+void
+isolation_update_all(struct core *c)
+{
+	c->local_cuts.overdue = false;
+	for (size_t i = 0; i < c->member_count; i++)
+		isolation_update(c, (member_index)i);
+}
+
+bool
+isolation_cut_member(struct core *c, member_index subject)
+{
+	struct isolation *i = &c->peers[subject].isolation;
+	bool already = timer_is_set(&i->local.timer);
+
+	/* So many at a time, the oldest kept: touches alone cannot make us leave the mesh. */
+	if (!already && c->local_cuts.members >= roster_local_cuts(c->roster))
+		return false;
+	if (timerq_set(c->timers, &i->local.timer, c->now_ms + LIMIT_LOCAL_CUT_MS) != ERR_OK)
+		return false;
+	if (!already)
+		c->local_cuts.members++;
+	i->local_until_ms = c->now_ms + LIMIT_LOCAL_CUT_MS;
+	isolation_update(c, subject);
+	return true;
+}
+
+void
+isolation_member_expired(struct core *c, member_index subject)
+{
+	c->local_cuts.members--;
+	isolation_update(c, subject);
+}
+
+void
+isolation_sever_soon(struct core *c, member_index subject)
+{
+	struct isolation *i = &c->peers[subject].isolation;
+
+	if (i->severed || timer_is_set(&i->sever.timer))
+		return;
+	if (timerq_set(c->timers, &i->sever.timer, c->now_ms + LIMIT_SEVER_DELAY_MS) != ERR_OK)
+		isolation_sever_now(c, subject);
+}
+
+void
+isolation_sever_now(struct core *c, member_index subject)
+{
+	c->peers[subject].isolation.severed = true;
+	isolation_update(c, subject);
+}
+
+/* ---- addresses outside the mesh --------------------------------------------------- */
+
+static void
+enforce_address(struct core *c, const struct local_address *l, enum strength strength)
+{
+	struct core_action *a = actions_add(&c->outbox, CORE_DO_ENFORCE);
+
+	a->incident = l->incident;
+	a->enforce.subject = MEMBER_NONE;
+	a->enforce.address = l->address;
+	a->enforce.mac = links_mac_of(c, &l->address);
+	a->enforce.strength = strength;
+	a->enforce.expires_ms = strength == STRENGTH_NONE ? 0 : LIMIT_LOCAL_CUT_MS;
+}
+
+enum err
+isolation_cut_address(
+    struct core *c, const struct address *address, const struct incident_id *incident)
+{
+	struct local_address *l = map_get(c->local_cuts.by_address, address);
+	enum err err;
+
+	if (l == NULL) {
+		if (map_count(c->local_cuts.by_address) >= LIMIT_LOCAL_CUTS)
+			return ERR_FULL;
+		if ((l = calloc(1, sizeof(*l))) == NULL)
+			return ERR_NOMEM;
+		l->wake.kind = WAKE_ADDRESS;
+		l->address = *address;
+		if ((err = map_put(c->local_cuts.by_address, address, l)) != ERR_OK) {
+			free(l);
+			return err;
+		}
+	}
+	l->incident = *incident;
+	if ((err = timerq_set(c->timers, &l->wake.timer, c->now_ms + LIMIT_LOCAL_CUT_MS)) !=
+	    ERR_OK) {
+		free(map_remove(c->local_cuts.by_address, address));
+		return err;
+	}
+	/* An outsider has no mesh port to be spared. */
+	enforce_address(c, l, STRENGTH_SEVER);
+	return ERR_OK;
+}
+
+void
+isolation_address_expired(struct core *c, struct local_address *l)
+{
+	enforce_address(c, l, STRENGTH_NONE);
+	map_remove(c->local_cuts.by_address, &l->address);
+	free(l);
+}
+
+void
+isolation_free(struct core *c)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (c->local_cuts.by_address != NULL &&
+	       map_next(c->local_cuts.by_address, &cursor, NULL, &value))
+		free(value);
+	map_free(c->local_cuts.by_address);
+}
+
+/* ---- this host ---------------------------------------------------------------------- */
+
+static enum strength
+demanded_of_self(const struct core *c)
+{
+	const struct incident *in = &c->peers[c->self].incident;
+
+	if (in->certificate != NULL || in->confession != NULL)
+		return STRENGTH_SEVER;
+	/* A confession that cannot be written yet still leaves the mesh port to send it later. */
+	if (in->precaution_stands || c->self_reports.confession.wanted)
+		return STRENGTH_CUT;
+	return STRENGTH_NONE;
+}
+
+static void
+set_lock(struct core *c, enum strength strength)
+{
+	struct lock *l = &c->lock;
+	struct core_action *a;
+
+	timerq_cancel(c->timers, &l->wake.timer);
+	l->target = strength;
+	if (l->in_force == strength)
+		return;
+	l->in_force = strength;
+	a = actions_add(&c->outbox, CORE_DO_LOCK);
+	a->incident = c->peers[c->self].incident.id;
+	a->lock.strength = strength;
+}
+
+void
+isolation_update_lock(struct core *c)
+{
+	struct lock *l = &c->lock;
+	enum strength strength = demanded_of_self(c);
+	struct core_action *a;
+
+	if (!c->started)
+		return;
+	if (strength <= l->in_force) {
+		set_lock(c, strength);
+		return;
+	}
+	if (strength == l->target)
+		return;
+	/* What says why must leave this host first. */
+	l->target = strength;
+	l->token++;
+	a = actions_add(&c->outbox, CORE_DO_FLUSH);
+	a->incident = c->peers[c->self].incident.id;
+	a->flush.token = l->token;
+	if (timerq_set(c->timers, &l->wake.timer, c->now_ms + LIMIT_SEVER_DELAY_MS) != ERR_OK)
+		set_lock(c, strength);
+}
+
+void
+isolation_flushed(struct core *c, uint32_t token)
+{
+	if (token == c->lock.token && c->lock.target > c->lock.in_force)
+		set_lock(c, c->lock.target);
+}
+
+void
+isolation_lock_now(struct core *c)
+{
+	set_lock(c, demanded_of_self(c));
+}

@@ -1,0 +1,72 @@
+/*
+ * isolation: how strongly each subject is shut out, as one function of the
+ * grounds against it; and this host's own lock.
+ *
+ * strength = max { HOLD before first sync, CUT by own eyes (15 min), CUT by a
+ * standing precaution, CUT then SEVER by a certificate or a confession }.
+ *
+ * Pure.  Spec: docs/protocol.md, "Isolation".
+ */
+#ifndef CORE_ISOLATION_H
+#define CORE_ISOLATION_H
+#include "base/map.h"
+#include "core/core.h"
+#include "core/wake.h"
+
+/* Of a member. */
+struct isolation {
+	struct wake sever;         /* set: cut, and severed then */
+	bool severed;
+	struct wake local;         /* set: cut by own eyes until then */
+	uint64_t local_since_ms;
+	uint64_t local_until_ms;
+	enum strength in_force;
+	uint64_t in_force_until_ms; /* UINT64_MAX: standing */
+	bool overdue;              /* no room in the step that found out */
+};
+
+/* Addresses outside the mesh. */
+struct local_address {
+	struct wake wake;
+	struct address address;
+	struct incident_id incident;
+};
+struct local_cuts {
+	struct map *by_address; /* struct local_address */
+	size_t members;         /* L0 against members, now */
+	bool overdue;           /* some isolation.overdue */
+};
+
+/* This host. */
+struct lock {
+	struct wake wake;
+	enum strength in_force;
+	enum strength target; /* above in_force: waits for the send queues */
+	uint32_t token;
+};
+
+void isolation_free(struct core *);
+/* Bring what is in force against this subject to what its grounds demand. */
+void isolation_update(struct core *, member_index subject);
+void isolation_update_all(struct core *);
+/* L0 by own eyes against a member.  False: as many as may be are cut already. */
+bool isolation_cut_member(struct core *, member_index subject);
+/* L0 against an address outside.  FULL, NOMEM. */
+MUST_USE enum err isolation_cut_address(struct core *, const struct address *,
+    const struct incident_id *);
+/* The object was sent to the subject: sever in LIMIT_SEVER_DELAY_MS. */
+void isolation_sever_soon(struct core *, member_index subject);
+/* A certificate or a confession stands against it, or this node saw a quorum. */
+bool isolation_is_condemned(const struct core *, member_index subject);
+
+/* This host's own lock, after its send queues are empty or 50 ms. */
+void isolation_update_lock(struct core *);
+void isolation_flushed(struct core *, uint32_t token);
+
+/* Timers. */
+void isolation_sever_now(struct core *, member_index subject);
+void isolation_member_expired(struct core *, member_index subject);
+void isolation_address_expired(struct core *, struct local_address *);
+void isolation_lock_now(struct core *);
+
+#endif

@@ -1,0 +1,280 @@
+#include <stdlib.h>
+#include "core/state.h"
+
+/* ---- the neighbour table ------------------------------------------------------- */
+
+void
+links_free(struct core *c)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (c->neighbours.by_address != NULL &&
+	       map_next(c->neighbours.by_address, &cursor, NULL, &value))
+		free(value);
+	map_free(c->neighbours.by_address);
+}
+
+static bool
+is_unknown(const struct mac *mac)
+{
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < sizeof(mac->bytes); i++)
+		any |= mac->bytes[i];
+	return any == 0;
+}
+
+struct mac
+links_mac_of(const struct core *c, const struct address *address)
+{
+	const struct neighbour *n = map_get(c->neighbours.by_address, address);
+
+	return n == NULL ? (struct mac){ 0 } : n->mac;
+}
+
+void
+links_neighbour(struct core *c, const struct address *address, const struct mac *mac)
+{
+	struct map *map = c->neighbours.by_address;
+	struct neighbour *n = map_get(map, address);
+
+	if (is_unknown(mac)) {
+		free(map_remove(map, address));
+		return;
+	}
+	if (n == NULL) {
+		if (map_count(map) >= LIMIT_NEIGHBOURS || (n = malloc(sizeof(*n))) == NULL)
+			return;
+		n->address = *address;
+		if (map_put(map, address, n) != ERR_OK) {
+			free(n);
+			return;
+		}
+	}
+	n->mac = *mac;
+	/* The first that is heard of the far end of a link that is up. */
+	for (size_t i = 0; i < c->member_count; i++)
+		if (c->peers[i].link.up && is_unknown(&c->link_macs[i]) &&
+		    address_equal(&c->peers[i].link.address, address))
+			c->link_macs[i] = *mac;
+}
+
+/* ---- liveness ------------------------------------------------------------------- */
+
+uint32_t
+links_period_ms(const struct core *c)
+{
+	return c->member_count <= LIMIT_FULL_MESH ? LIMIT_PING_MS : LIMIT_PING_LARGE_MS;
+}
+
+static void
+live(struct core *c, member_index peer, enum liveness_input input)
+{
+	struct liveness_event event = {
+		.now_ms = c->now_ms,
+		.input = input,
+		.period_ms = links_period_ms(c),
+		.health = c->health,
+	};
+	struct liveness *l = &c->peers[peer].liveness;
+
+	if (!liveness_step(l, &event))
+		return;
+	switch (l->state) {
+	case LIVENESS_ALIVE:
+		(void)actions_notice(&c->outbox, NOTICE_PEER_ALIVE, peer);
+		break;
+	case LIVENESS_SUSPECT:
+		(void)actions_notice(&c->outbox, NOTICE_PEER_SUSPECT, peer);
+		break;
+	case LIVENESS_DEAD:
+		(void)actions_notice(&c->outbox, NOTICE_PEER_DEAD, peer);
+		break;
+	}
+}
+
+void
+links_heard(struct core *c, member_index peer)
+{
+	live(c, peer, LIVENESS_HEARD);
+}
+
+/* ---- hello, ping ------------------------------------------------------------------ */
+
+static struct feed_head
+head_of(const struct core *c, member_index author)
+{
+	const struct object *newest = objects_newest(&c->objects, author);
+	struct feed_head head = { 0 };
+
+	if (author == c->self) {
+		if (c->own_sequence == 0)
+			return head;
+		head.sequence = c->own_sequence;
+		head.hash = c->own_hash;
+	} else {
+		if (newest == NULL)
+			return head;
+		head.sequence = newest->header.sequence;
+		head.hash = newest->hash;
+	}
+	head.author = member_of(c, author)->id;
+	head.incarnation = member_of(c, author)->incarnation;
+	return head;
+}
+
+void
+links_up(struct core *c, member_index peer, const struct address *address)
+{
+	struct link *link = &c->peers[peer].link;
+	struct entry e = { .kind = ENTRY_HELLO };
+
+	*link = (struct link){ .up = true, .address = *address, .checks = link->checks };
+	c->link_macs[peer] = links_mac_of(c, address);
+	live(c, peer, LIVENESS_LINKED);
+	e.header.mesh = *roster_mesh(c->roster);
+	e.hello.incarnation = member_of(c, c->self)->incarnation;
+	e.hello.yours = head_of(c, peer);
+	e.hello.mine = head_of(c, c->self);
+	e.hello.root = objects_root(&c->objects);
+	(void)actions_send_link_message(&c->outbox, &e, peer);
+}
+
+void
+links_down(struct core *c, member_index peer)
+{
+	c->peers[peer].link.up = false;
+	live(c, peer, LIVENESS_UNLINKED);
+	sync_evaluate(c);
+}
+
+void
+links_hello(struct core *c, member_index from, const struct hello *hello)
+{
+	struct feed_head mine = hello->mine;
+
+	mine.author = member_of(c, from)->id; /* zeros when its feed is empty */
+	sync_claim(c, from, &hello->yours);
+	sync_serve_head(c, from, &mine);
+	sync_root(c, from, hello->root);
+}
+
+/* Our own, the recipient's as we hold it, then others in turn. */
+static void
+send_ping(struct core *c, member_index to, uint32_t nonce, bool answer)
+{
+	struct entry e = { .kind = ENTRY_PING };
+	struct ping *p = &e.ping;
+	size_t start = (size_t)(c->ticks * (LIMIT_PING_HEADS - 2) % c->member_count);
+
+	e.header.mesh = *roster_mesh(c->roster);
+	p->nonce = nonce;
+	p->answer = answer;
+	p->time_ms = c->unix_ms;
+	p->root = objects_root(&c->objects);
+	p->heads[0] = head_of(c, c->self);
+	p->head_count = p->heads[0].sequence != 0;
+	p->heads[p->head_count] = head_of(c, to);
+	p->head_count += p->heads[p->head_count].sequence != 0;
+	for (size_t i = 0; i < c->member_count && p->head_count < LIMIT_PING_HEADS; i++) {
+		member_index other = (member_index)((start + i) % c->member_count);
+
+		if (other == c->self || other == to)
+			continue;
+		p->heads[p->head_count] = head_of(c, other);
+		p->head_count += p->heads[p->head_count].sequence != 0;
+	}
+	(void)actions_send_link_message(&c->outbox, &e, to);
+}
+
+void
+links_announce(struct core *c, member_index to)
+{
+	if (c->peers[to].link.up)
+		send_ping(c, to, 0, true);
+}
+
+void
+links_ping(struct core *c, member_index from, const struct ping *ping)
+{
+	struct link *link = &c->peers[from].link;
+	struct feed_head theirs = { .author = member_of(c, from)->id };
+
+	link->clock_known = true;
+	link->clock_offset_ms = (int64_t)(ping->time_ms - c->unix_ms);
+	for (size_t i = 0; i < ping->head_count; i++) {
+		const struct feed_head *head = &ping->heads[i];
+
+		if (node_id_equal(&head->author, &member_of(c, c->self)->id))
+			sync_claim(c, from, head);
+		else if (node_id_equal(&head->author, &theirs.author))
+			theirs = *head;
+		else
+			sync_serve_head(c, from, head);
+	}
+	sync_serve_head(c, from, &theirs);
+	sync_root(c, from, ping->root);
+	if (!ping->answer)
+		send_ping(c, from, ping->nonce, true);
+}
+
+/* ---- the tick --------------------------------------------------------------------- */
+
+/* More than half of the clocks we know lie on one side: so does their median. */
+static void
+check_clock(struct core *c)
+{
+	size_t known = 0, ahead = 0, behind = 0;
+	struct core_action *a;
+	bool off;
+
+	for (size_t i = 0; i < c->member_count; i++) {
+		const struct link *link = &c->peers[i].link;
+
+		if (!link->up || !link->clock_known)
+			continue;
+		known++;
+		ahead += link->clock_offset_ms > LIMIT_CLOCK_SKEW_MS;
+		behind += link->clock_offset_ms < -LIMIT_CLOCK_SKEW_MS;
+	}
+	/* Fewer than f + 1 could all be lying. */
+	off = known > roster_f(c->roster) && (2 * ahead > known || 2 * behind > known);
+	if (off == c->clock_off)
+		return;
+	c->clock_off = off;
+	a = actions_notice(&c->outbox, NOTICE_CLOCK, c->self);
+	a->notice.error = off ? ERR_STALE : ERR_OK;
+	if (!off)
+		ballots_pursue_all(c);
+}
+
+void
+links_set_tick(struct core *c)
+{
+	uint32_t period_ms = links_period_ms(c);
+
+	c->tick_due_ms = c->now_ms + period_ms - c->unix_ms % period_ms;
+	/* Its place in the queue was taken in core_new(), so this cannot fail. */
+	wake_try(c->timers, &c->tick, c->tick_due_ms);
+}
+
+void
+links_tick(struct core *c)
+{
+	uint32_t nonce = (uint32_t)prng_next(&c->prng);
+
+	c->health = liveness_health(c->health, c->now_ms - c->tick_due_ms, links_period_ms(c));
+	c->ticks++;
+	for (size_t i = 0; i < c->member_count; i++) {
+		if (i == c->self)
+			continue;
+		live(c, (member_index)i, LIVENESS_TICK);
+		/* One end of a link pings: the smaller id. */
+		if (c->self < i && c->peers[i].link.up)
+			send_ping(c, (member_index)i, nonce, false);
+	}
+	check_clock(c);
+	sync_tick(c);
+	links_set_tick(c);
+}

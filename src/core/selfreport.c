@@ -1,0 +1,216 @@
+#include <stdlib.h>
+#include <string.h>
+#include "core/state.h"
+
+/* ---- ours ------------------------------------------------------------------- */
+
+static struct wanted_report *
+wanted(struct core *c, enum self_report_kind kind)
+{
+	switch (kind) {
+	case SELF_REPORT_CONFESSION:
+		return &c->self_reports.confession;
+	case SELF_REPORT_PRECAUTION:
+		break;
+	}
+	return &c->self_reports.precaution;
+}
+
+static bool
+is_held(const struct core *c, enum self_report_kind kind)
+{
+	const struct incident *in = &c->peers[c->self].incident;
+
+	for (size_t i = 0; i < in->report_count; i++)
+		if (in->reports[i]->report == kind && in->reports[i]->round == in->round)
+			return true;
+	return false;
+}
+
+bool
+selfreport_want(struct core *c, enum self_report_kind kind, const struct wanted_report *report)
+{
+	struct wanted_report *w = wanted(c, kind);
+
+	if (w->wanted || is_held(c, kind))
+		return false;
+	*w = *report;
+	w->wanted = true;
+	selfreport_pursue(c);
+	return true;
+}
+
+static void
+pursue(struct core *c, enum self_report_kind kind)
+{
+	struct wanted_report *w = wanted(c, kind);
+	struct entry e = { .kind = ENTRY_SELF_REPORT };
+
+	if (w->wanted && is_held(c, kind))
+		w->wanted = false;
+	if (!w->wanted || !c->started || c->lost_state ||
+	    drafts_pending(c, ENTRY_SELF_REPORT, c->self, kind))
+		return;
+	e.self_report.kind = kind;
+	e.self_report.round = c->peers[c->self].incident.round;
+	e.self_report.reason = w->reason;
+	e.self_report.source = w->source;
+	e.self_report.evidence_digest = w->evidence_digest;
+	e.self_report.score = rules_score(w->reason);
+	(void)drafts_ask(c, &e, c->self, kind);
+}
+
+void
+selfreport_pursue(struct core *c)
+{
+	pursue(c, SELF_REPORT_CONFESSION);
+	pursue(c, SELF_REPORT_PRECAUTION);
+}
+
+/* ---- anybody's ---------------------------------------------------------------- */
+
+/*
+ * The earliest LIMIT_SELF_REPORTS of a kind count: in whatever order more of
+ * them arrive, all nodes keep the same ones.
+ */
+static struct object *
+latest_of_too_many(const struct incident *in, enum self_report_kind kind)
+{
+	struct object *latest = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < in->report_count; i++)
+		if (in->reports[i]->report == kind) {
+			latest = in->reports[i];
+			count++;
+		}
+	return count < LIMIT_SELF_REPORTS ? NULL : latest;
+}
+
+enum err
+selfreport_check(const struct core *c, const struct entry *e, member_index author)
+{
+	const struct incident *in = &c->peers[author].incident;
+	const struct object *latest;
+
+	if (e->self_report.round != in->round)
+		return ERR_ROUND;
+	latest = latest_of_too_many(in, e->self_report.kind);
+	return latest != NULL && latest->header.sequence < e->header.sequence ? ERR_FULL : ERR_OK;
+}
+
+static void
+forget(struct core *c, struct object *o)
+{
+	struct incident *in = &c->peers[o->author].incident;
+	size_t i = 0;
+
+	while (in->reports[i] != o)
+		i++;
+	in->report_count--;
+	memmove(
+	    &in->reports[i], &in->reports[i + 1], (in->report_count - i) * sizeof(struct object *));
+	precaution_remove(&c->precautions, &o->hash);
+	spread_forget(c, o);
+	objects_leave_tree(&c->objects, o);
+	o->fresh_until_ms = 0;
+	objects_release(&c->objects, o, c->now_ms);
+}
+
+static enum err
+remember(struct core *c, struct object *o)
+{
+	struct incident *in = &c->peers[o->author].incident;
+	struct precaution p = {
+		.second = o->header.time_ms / 1000, .hash = o->hash, .subject = o->author
+	};
+	size_t at = in->report_count;
+	enum err err;
+
+	if (in->reports == NULL &&
+	    (in->reports = calloc(2 * LIMIT_SELF_REPORTS + 1, sizeof(struct object *))) == NULL)
+		return ERR_NOMEM;
+	if (o->report == SELF_REPORT_PRECAUTION &&
+	    (err = precaution_add(&c->precautions, &p)) != ERR_OK)
+		return err;
+	while (at > 0 && in->reports[at - 1]->header.sequence > o->header.sequence)
+		at--;
+	memmove(&in->reports[at + 1], &in->reports[at],
+	    (in->report_count - at) * sizeof(struct object *));
+	in->reports[at] = o;
+	in->report_count++;
+	return ERR_OK;
+}
+
+/* The first that stands, for people: why did this one stand down? */
+static void
+report_stand_down(struct core *c, member_index subject)
+{
+	const struct precaution *first = precaution_first_standing(&c->precautions);
+	struct core_action *a = actions_notice(&c->outbox, NOTICE_STAND_DOWN, subject);
+
+	a->incident = c->peers[subject].incident.id;
+	if (first != NULL)
+		a->notice.peer = first->subject;
+}
+
+static void
+apply(struct core *c, member_index subject)
+{
+	struct incident *in = &c->peers[subject].incident;
+	bool stands = precaution_standing(&c->precautions, subject) != NULL;
+	bool down = !stands && precaution_held(&c->precautions, subject);
+	bool went_down = down && !in->precaution_down;
+
+	if (stands == in->precaution_stands && down == in->precaution_down)
+		return;
+	in->precaution_stands = stands;
+	in->precaution_down = down;
+	if (!c->started)
+		return;
+	if (subject == c->self)
+		isolation_update_lock(c);
+	else
+		isolation_update(c, subject);
+	if (went_down)
+		report_stand_down(c, subject);
+}
+
+void
+selfreport_judge(struct core *c)
+{
+	precaution_judge(&c->precautions, roster_precautions(c->roster), c->scratch);
+	for (size_t i = 0; i < c->precautions.count; i++)
+		apply(c, c->precautions.list[i].subject);
+}
+
+enum err
+selfreport_accept(struct core *c, struct object *o)
+{
+	struct incident *in = &c->peers[o->author].incident;
+	struct object *latest = latest_of_too_many(in, o->report);
+	enum err err;
+
+	if ((err = remember(c, o)) != ERR_OK)
+		return err;
+	if (latest != NULL)
+		forget(c, latest);
+	if (o->report == SELF_REPORT_PRECAUTION) {
+		selfreport_judge(c);
+		apply(c, o->author);
+	} else {
+		in->confession =
+		    in->confession == NULL || in->confession == latest ? o : in->confession;
+		if (!c->started)
+			c->peers[o->author].isolation.severed = true;
+		else if (o->author != c->self) {
+			isolation_update(c, o->author);
+			isolation_sever_soon(c, o->author);
+		}
+	}
+	if (o->author == c->self)
+		selfreport_pursue(c);
+	if (c->started && o->author == c->self)
+		isolation_update_lock(c);
+	return ERR_OK;
+}

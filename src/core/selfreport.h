@@ -1,0 +1,34 @@
+/*
+ * selfreport: this node's vote on itself, and what it holds of others'.
+ *
+ * Pure.  Spec: docs/protocol.md, "Isolation".
+ */
+#ifndef CORE_SELFREPORT_H
+#define CORE_SELFREPORT_H
+#include "core/core.h"
+
+struct object;
+
+/* What this node wants to say of itself and has not said yet. */
+struct self_reports {
+	struct wanted_report {
+		bool wanted;
+		enum event_class reason;
+		struct endpoint source;
+		struct hash evidence_digest;
+	} precaution, confession;
+};
+
+/* Once a round: a precaution, or a confession, is wanted.  False: there is one already. */
+bool selfreport_want(struct core *, enum self_report_kind, const struct wanted_report *);
+/* Ask the notary for what is wanted, if this node may sign at all. */
+void selfreport_pursue(struct core *);
+
+/* Is it acceptable?  ROUND, FULL. */
+MUST_USE enum err selfreport_check(const struct core *, const struct entry *, member_index author);
+/* It is held now: decide anew which precautions stand.  ERR_NOMEM: nothing was done. */
+MUST_USE enum err selfreport_accept(struct core *, struct object *);
+/* Which precautions stand now, and what follows for each subject. */
+void selfreport_judge(struct core *);
+
+#endif

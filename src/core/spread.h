@@ -1,0 +1,32 @@
+/*
+ * spread: urgent objects are flooded once: LIMIT_RELAY_DELAY_MS after it was
+ * accepted, an object goes to the links that it was not heard from.
+ *
+ * Pure.  Spec: docs/protocol.md, "Spreading".
+ */
+#ifndef CORE_SPREAD_H
+#define CORE_SPREAD_H
+#include "core/core.h"
+#include "core/wake.h"
+
+struct object;
+
+struct relay {
+	struct wake wake;
+	struct object *object;
+	uint8_t heard[]; /* a bit a member */
+};
+struct relays {
+	struct relay *list[LIMIT_PENDING_RELAYS];
+	size_t count;
+};
+
+void spread_free(struct core *);
+/* A verified urgent object came from this link. */
+void spread_accept(struct core *, struct object *, member_index from);
+/* It, or the same once more, is known to be there. */
+void spread_heard(struct core *, const struct object *, member_index from);
+void spread_forget(struct core *, const struct object *);
+void spread_relay(struct core *, struct relay *);
+
+#endif

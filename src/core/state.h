@@ -1,0 +1,97 @@
+/*
+ * state: everything that one node knows, and the functions by which the parts
+ * of the core call each other.  Internal to the core.
+ */
+#ifndef CORE_STATE_H
+#define CORE_STATE_H
+#include "base/map.h"
+#include "base/prng.h"
+#include "core/actions.h"
+#include "core/ballots.h"
+#include "core/blame.h"
+#include "core/budget.h"
+#include "core/drafts.h"
+#include "core/isolation.h"
+#include "core/links.h"
+#include "core/liveness.h"
+#include "core/objects.h"
+#include "core/precaution.h"
+#include "core/receive.h"
+#include "core/replay.h"
+#include "core/selfreport.h"
+#include "core/spread.h"
+#include "core/sync.h"
+#include "core/touch.h"
+
+/* What this node knows of one member. */
+struct peer {
+	struct link link;
+	struct liveness liveness;
+	struct author author;
+	struct incident incident;
+	struct isolation isolation;
+};
+
+struct core {
+	struct core_config config;
+	const struct roster *roster;
+	const struct crypto *crypto;
+	member_index self;
+	size_t member_count;
+	uint32_t threshold;
+	uint32_t needed; /* voters for a quorum against a head; for others one more never matters */
+
+	uint64_t now_ms;
+	uint64_t unix_ms;
+	struct prng prng;
+	struct timerq *timers;
+	struct outbox outbox;
+
+	bool started;
+	bool synced;
+	bool lost_state;
+	bool clock_off;
+	uint64_t started_ms;
+	uint64_t unequal_ms;      /* when a linked peer's root last differed */
+	uint64_t own_sequence;    /* of our own feed's newest entry */
+	struct hash own_hash;
+	bool unpublished;         /* our newest entry was not sent to the peers */
+
+	struct wake tick;
+	uint64_t tick_due_ms;
+	uint64_t ticks;
+	uint64_t next_exchange_ms;
+	unsigned health;
+	uint64_t last_window;     /* the voting window of the last tick */
+
+	struct peer *peers;       /* member_count, indexed by member */
+	struct mac *link_macs;    /* likewise: of the far end of each mesh link */
+	uint32_t *scratch;        /* likewise, zeros between uses */
+	struct objects objects;
+	struct precautions precautions;
+	struct drafts drafts;
+	struct self_reports self_reports;
+	struct relays relays;
+	struct local_cuts local_cuts;
+	struct lock lock;
+	struct touches touches;
+	struct neighbours neighbours;
+	uint64_t refused;
+	uint64_t checks;
+};
+
+static inline const struct member *
+member_of(const struct core *c, member_index m)
+{
+	return roster_member(c->roster, m);
+}
+
+/* May this node sign anything but self-reports now? */
+static inline bool
+may_sign(const struct core *c)
+{
+	return c->started && c->synced && !c->lost_state && !c->clock_off &&
+	    c->lock.in_force == STRENGTH_NONE && c->lock.target == STRENGTH_NONE;
+}
+
+#endif

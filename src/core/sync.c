@@ -1,0 +1,299 @@
+#include <string.h>
+#include "core/state.h"
+
+#define EXCHANGE_COST 64 /* signature checks that answering one costs the link that asks */
+#define GROUPS_MAX    33 /* f + 1 at most */
+
+/* ---- exchange --------------------------------------------------------------------- */
+
+static void
+send_buckets(struct core *c, member_index to, bool answer)
+{
+	struct entry e = { .kind = ENTRY_SYNC_BUCKETS };
+
+	e.header.mesh = *roster_mesh(c->roster);
+	e.sync_buckets.answer = answer;
+	objects_digests(&c->objects, e.sync_buckets.digests);
+	c->peers[to].link.exchange_ms = c->now_ms;
+	(void)actions_send_link_message(&c->outbox, &e, to);
+}
+
+void
+sync_exchange(struct core *c, member_index with)
+{
+	if (c->peers[with].link.up)
+		send_buckets(c, with, true);
+}
+
+/* At once on a mismatch, but not on every message that shows the same one. */
+static void
+exchange_soon(struct core *c, member_index with)
+{
+	const struct link *link = &c->peers[with].link;
+
+	if (link->exchange_ms == 0 || c->now_ms - link->exchange_ms >= LIMIT_SYNC_AGAIN_MS)
+		sync_exchange(c, with);
+}
+
+void
+sync_root(struct core *c, member_index from, uint64_t root)
+{
+	struct link *link = &c->peers[from].link;
+
+	link->root_known = true;
+	link->root = root;
+	if (root != objects_root(&c->objects))
+		exchange_soon(c, from);
+	sync_evaluate(c);
+}
+
+struct batch {
+	struct entry entry;
+	size_t size_bytes;
+	size_t messages;
+};
+
+static void
+flush(struct core *c, struct batch *b, member_index to)
+{
+	if (b->entry.sync_items.count == 0)
+		return;
+	(void)actions_send_link_message(&c->outbox, &b->entry, to);
+	b->entry.sync_items.count = 0;
+	b->size_bytes = 0;
+	b->messages++;
+}
+
+static void
+add(struct core *c, struct batch *b, member_index to, const struct object *o)
+{
+	struct sync_items *items = &b->entry.sync_items;
+
+	if (items->count == LIMIT_SYNC_ITEMS || b->size_bytes + o->size_bytes > LIMIT_SYNC_BYTES)
+		flush(c, b, to);
+	items->items[items->count++] = (struct span){ o->bytes, o->size_bytes };
+	b->size_bytes += o->size_bytes;
+}
+
+/* What the peer may lack, beginning where the last answer ended. */
+static void
+send_differing(struct core *c, member_index to, const uint64_t theirs[LIMIT_SYNC_BUCKETS],
+    const uint64_t ours[LIMIT_SYNC_BUCKETS])
+{
+	struct link *link = &c->peers[to].link;
+	struct batch batch = { .entry = { .kind = ENTRY_SYNC_ITEMS } };
+	size_t start = link->next_bucket;
+
+	batch.entry.header.mesh = *roster_mesh(c->roster);
+	for (size_t i = 0; i < LIMIT_SYNC_BUCKETS && batch.messages < LIMIT_SYNC_MESSAGES; i++) {
+		size_t at = (start + i) % LIMIT_SYNC_BUCKETS;
+		const struct bucket *bucket = &c->objects.buckets[at];
+
+		link->next_bucket = (at + 1) % LIMIT_SYNC_BUCKETS;
+		if (theirs[at] == ours[at])
+			continue;
+		for (size_t j = 0; j < bucket->count; j++)
+			add(c, &batch, to, bucket->list[j]);
+	}
+	flush(c, &batch, to);
+}
+
+void
+sync_buckets(struct core *c, member_index from, const struct sync_buckets *b)
+{
+	struct link *link = &c->peers[from].link;
+	uint64_t ours[LIMIT_SYNC_BUCKETS];
+
+	if (!budget_take(
+	        &link->checks, c->now_ms, EXCHANGE_COST, LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
+		return;
+	link->root_known = true;
+	link->root = objects_root_of(&c->objects, b->digests);
+	objects_digests(&c->objects, ours);
+	if (memcmp(ours, b->digests, sizeof(ours)) != 0) {
+		send_differing(c, from, b->digests, ours);
+		if (b->answer)
+			send_buckets(c, from, false);
+	}
+	sync_evaluate(c);
+}
+
+void
+sync_items(struct core *c, member_index from, const struct sync_items *items)
+{
+	const struct link *link = &c->peers[from].link;
+	uint64_t before = objects_root(&c->objects);
+
+	/* What finds no room in this step is offered again. */
+	for (size_t i = 0; i < items->count && actions_have_room(&c->outbox, 16); i++)
+		receive_item(c, from, items->items[i]);
+	if (objects_root(&c->objects) == before)
+		return;
+	/* Something was new: say where we stand now, and go on while it helps. */
+	links_announce(c, from);
+	if (link->root_known && link->root != objects_root(&c->objects))
+		sync_exchange(c, from);
+	sync_evaluate(c);
+}
+
+void
+sync_tick(struct core *c)
+{
+	const struct object *own = objects_newest(&c->objects, c->self);
+	size_t start = (size_t)prng_below(&c->prng, c->member_count);
+
+	sync_evaluate(c);
+	if (c->unpublished && own != NULL)
+		actions_send(&c->outbox, (struct span){ own->bytes, own->size_bytes }, MEMBER_NONE,
+		    MEMBER_NONE);
+	c->unpublished = false;
+	if (c->now_ms < c->next_exchange_ms)
+		return;
+	c->next_exchange_ms =
+	    c->now_ms + LIMIT_SYNC_MS * 3 / 4 + prng_below(&c->prng, LIMIT_SYNC_MS / 2);
+	for (size_t i = 0; i < c->member_count; i++) {
+		member_index peer = (member_index)((start + i) % c->member_count);
+
+		if (peer != c->self && c->peers[peer].link.up) {
+			sync_exchange(c, peer);
+			return;
+		}
+	}
+}
+
+/* ---- first sync --------------------------------------------------------------------- */
+
+static void
+complete(struct core *c, enum err err)
+{
+	struct core_action *a;
+
+	c->synced = true;
+	isolation_update_all(c);
+	a = actions_notice(&c->outbox, NOTICE_FIRST_SYNC, c->self);
+	a->notice.error = err;
+	ballots_pursue_all(c);
+}
+
+static bool
+is_equal(struct core *c, const struct link *link)
+{
+	return link->root_known && !link->claims_later && link->root == objects_root(&c->objects);
+}
+
+/* How many enrolment groups, f + 1 at most, have our root; *all: every link that is up has. */
+static size_t
+equal_groups(struct core *c, size_t wanted, size_t *linked, bool *all)
+{
+	member_index found[GROUPS_MAX];
+	size_t groups = 0;
+
+	*linked = 0;
+	*all = true;
+	for (size_t i = 0; i < c->member_count && groups < wanted; i++) {
+		const struct link *link = &c->peers[i].link;
+		size_t g = 0;
+
+		if (!link->up || i == c->self)
+			continue;
+		++*linked;
+		if (!is_equal(c, link)) {
+			*all = false;
+			continue;
+		}
+		while (g < groups &&
+		       memcmp(member_of(c, found[g])->group, member_of(c, (member_index)i)->group,
+		           sizeof(member_of(c, 0)->group)) != 0)
+			g++;
+		if (g == groups)
+			found[groups++] = (member_index)i;
+	}
+	return groups;
+}
+
+void
+sync_evaluate(struct core *c)
+{
+	size_t wanted = roster_f(c->roster) + 1, linked, groups;
+	bool all;
+
+	if (!c->started || c->synced)
+		return;
+	groups = equal_groups(c, wanted, &linked, &all);
+	if (groups >= wanted || c->member_count == 1) {
+		complete(c, ERR_OK);
+		return;
+	}
+	if (linked == 0 || !all)
+		c->unequal_ms = c->now_ms;
+	else if (c->now_ms - c->unequal_ms >= LIMIT_SYNC_SETTLE_MS) {
+		complete(c, ERR_OK);
+		return;
+	}
+	if (c->now_ms - c->started_ms >= LIMIT_FIRST_SYNC_MS)
+		complete(c, ERR_AGAIN);
+}
+
+/* ---- our own feed's head --------------------------------------------------------------- */
+
+void
+sync_lost_state(struct core *c)
+{
+	struct core_action *a;
+
+	if (c->lost_state)
+		return;
+	c->lost_state = true;
+	a = actions_notice(&c->outbox, NOTICE_LOST_STATE, c->self);
+	a->notice.error = ERR_EQUIVOCATION;
+}
+
+void
+sync_claim(struct core *c, member_index from, const struct feed_head *yours)
+{
+	struct link *link = &c->peers[from].link;
+
+	/* Unsigned, so no proof: but until it is settled, this peer does not confirm us. */
+	link->claims_later =
+	    !c->lost_state && yours->sequence != 0 &&
+	    yours->incarnation == member_of(c, c->self)->incarnation &&
+	    (yours->sequence > c->own_sequence ||
+	        (yours->sequence == c->own_sequence && !hash_equal(&yours->hash, &c->own_hash)));
+}
+
+void
+sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
+{
+	struct link *link = &c->peers[to].link;
+	struct entry e = { .kind = ENTRY_SYNC_ITEMS };
+	member_index author = roster_find_id(c->roster, &theirs->author);
+	const struct object *newest;
+	bool behind, fork;
+
+	if (author == MEMBER_NONE || author == c->self ||
+	    (newest = objects_newest(&c->objects, author)) == NULL)
+		return;
+	behind = author == to && theirs->sequence < newest->header.sequence;
+	fork = theirs->sequence == newest->header.sequence &&
+	       !hash_equal(&theirs->hash, &newest->hash);
+	if ((!behind && !fork) ||
+	    (link->served_ms != 0 && c->now_ms - link->served_ms < LIMIT_SYNC_SETTLE_MS))
+		return;
+	link->served_ms = c->now_ms;
+	e.header.mesh = *roster_mesh(c->roster);
+	e.sync_items.items[0] = (struct span){ newest->bytes, newest->size_bytes };
+	e.sync_items.count = 1;
+	(void)actions_send_link_message(&c->outbox, &e, to);
+}
+
+void
+sync_check_own(struct core *c, const struct entry_header *header, const struct hash *hash)
+{
+	const struct object *held =
+	    objects_by_place(&c->objects, c->self, header->incarnation, header->sequence);
+
+	if (header->sequence > c->own_sequence ||
+	    (header->sequence == c->own_sequence && !hash_equal(hash, &c->own_hash)) ||
+	    (held != NULL && !hash_equal(hash, &held->hash)))
+		sync_lost_state(c);
+}
