@@ -12,6 +12,7 @@
 #include "sys/config.h"
 
 struct nft; /* opaque */
+struct netlink_host;
 
 struct nft_features {
 	bool netdev_ingress, netdev_egress, destroy_element;
@@ -38,6 +39,8 @@ MUST_USE enum err nft_open(const struct config *, struct nft **out);
 MUST_USE enum err nft_attach(struct nft **out);
 void nft_close(struct nft *); /* accepts NULL; rules stay */
 const struct nft_features *nft_features(const struct nft *);
+/* This host's addresses and devices; NULL after nft_attach(). */
+struct netlink_host *nft_host(struct nft *);
 /*
  * Remove and add, acknowledged by the kernel.  Up to LIMIT_NETLINK_BATCH
  * elements are all or nothing; more go in several batches, additions first.
@@ -53,9 +56,13 @@ MUST_USE enum err nft_lock(struct nft *, enum strength);
 MUST_USE enum err nft_dump(struct nft *,
     void (*each)(void *context, const struct nft_element *), void *context,
     enum strength *lock);
-/* Is the table as we loaded it (rules and hooks)?  Loads it anew if not, elements kept where possible. */
+/*
+ * Are rules and hooks as we loaded them, on the devices there are now?  Loads
+ * them anew if not, elements kept where they still stand.  DENIED: people hold
+ * it off (NFT_UNLOCKED_ALL).
+ */
 MUST_USE enum err nft_verify(struct nft *, bool *reloaded);
-/* Did anybody but us commit to nf_tables since the last call?  One round trip. */
+/* Did anybody but us commit to nf_tables, or did devices change, since the last call?  One round trip. */
 MUST_USE enum err nft_disturbed(struct nft *, bool *disturbed);
 /* Remove both tables: phalanx unlock --all. */
 MUST_USE enum err nft_unload(void);
