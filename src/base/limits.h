@@ -113,6 +113,8 @@
 #define LIMIT_RECONCILE_MS       5000
 #define LIMIT_SUBJECTS           LIMIT_MEMBERS
 #define LIMIT_NETLINK_RETRIES    5
+#define LIMIT_ENFORCE_RETRY_MS   200  /* after the kernel refused a cut */
+#define LIMIT_ENFORCE_MS         (7ULL * 24 * 60 * 60 * 1000) /* the longest timed cut */
 #define LIMIT_NETLINK_BATCH      128  /* elements in one transaction */
 #define LIMIT_NETLINK_MS         2000 /* waiting for one answer of the kernel */
 #define LIMIT_NFT_LOAD_S         10   /* the child that loads the rules */

@@ -16,8 +16,9 @@ static const int notary_calls[] = { SCMP_SYS(openat), SCMP_SYS(readv), SCMP_SYS(
 /* Netlink, and a forked child that loads the table with libnftables. */
 static const int enforcer_calls[] = { SCMP_SYS(bind), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
 	SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(pipe2),
-	SCMP_SYS(openat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(uname),
-	SCMP_SYS(getuid), SCMP_SYS(geteuid), -1 };
+	SCMP_SYS(openat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(pread64),
+	SCMP_SYS(alarm), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	-1 };
 
 static const int net_calls[] = { SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
 	SCMP_SYS(accept4), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
@@ -62,6 +63,7 @@ static const int parent_calls[] = {
 	SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(mlock),
 	SCMP_SYS(munlock),
 	/* net, decoy, enforcer, watch */
+	SCMP_SYS(alarm), SCMP_SYS(select), SCMP_SYS(pselect6),
 	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept4),
 	SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 	SCMP_SYS(shutdown), SCMP_SYS(sendto), SCMP_SYS(recvfrom), -1
@@ -81,9 +83,13 @@ profile_enforcer(const struct child *child, struct sandbox_profile *out)
 	(void)child;
 	*out = (struct sandbox_profile){ .name = "enforcer",
 		.syscalls = enforcer_calls,
+		.paths = { { "/usr/lib", SANDBOX_READ, true }, { "/usr/lib64", SANDBOX_READ, true },
+		    { "/etc/ld.so.cache", SANDBOX_READ, true },
+		    { "/etc/iproute2", SANDBOX_READ, true } },
 		.sockets = SANDBOX_NETLINK,
 		.keep_net_admin = true,
-		.allow_fork = true };
+		.allow_fork = true,
+		.load_libraries = true };
 }
 
 /* Members listen where their enrolment says, so no list of ports would be true. */

@@ -394,3 +394,20 @@ config_load(const char *path, const char *const *flags, size_t flag_count, struc
 	free(loading);
 	return err;
 }
+
+bool
+config_management_holds(const struct config_management *m, const struct address *address)
+{
+	unsigned i, bits;
+	uint8_t mask;
+
+	if (m->address.family != address->family)
+		return false;
+	for (i = 0; 8 * i < m->prefix_bits && i < sizeof(address->bytes); i++) {
+		bits = m->prefix_bits - 8 * i;
+		mask = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+		if (((m->address.bytes[i] ^ address->bytes[i]) & mask) != 0)
+			return false;
+	}
+	return true;
+}

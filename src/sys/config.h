@@ -75,4 +75,7 @@ struct config {
 MUST_USE enum err config_load(const char *path, const char *const *flags, size_t flag_count,
     struct config *out);
 
+/* Is the address within the management entry's prefix? */
+bool config_management_holds(const struct config_management *, const struct address *);
+
 #endif

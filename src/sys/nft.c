@@ -387,6 +387,8 @@ static enum err
 change_all(struct nft *n, const struct nft_element *remove, size_t remove_count,
     const struct nft_element *add, size_t add_count)
 {
+	/* An aborted batch costs milliseconds (synchronize_rcu), one more message a microsecond. */
+	const enum plan add_plan = n->features.destroy_element ? RENEW : ADD;
 	struct change changes[LIMIT_NETLINK_BATCH];
 	size_t i, total = add_count + remove_count, count = 0;
 	enum err err;
@@ -395,8 +397,8 @@ change_all(struct nft *n, const struct nft_element *remove, size_t remove_count,
 		const struct nft_element *e = i < add_count ? &add[i] : &remove[i - add_count];
 
 		if (applies(n, e))
-			changes[count++] =
-			    (struct change){ .element = e, .plan = i < add_count ? ADD : REMOVE };
+			changes[count++] = (struct change){ .element = e,
+				.plan = i < add_count ? add_plan : REMOVE };
 		if (count == LIMIT_NETLINK_BATCH || (count > 0 && i + 1 == total)) {
 			if ((err = change_batch(n, changes, count)) != ERR_OK)
 				return err;
@@ -617,13 +619,16 @@ nft_unload(void)
 	if ((err = stands(n, NFPROTO_INET, NFT_RULES_TABLE, &inet)) != ERR_OK ||
 	    (err = stands(n, NFPROTO_NETDEV, NFT_RULES_TABLE, &netdev)) != ERR_OK)
 		goto out;
+	if (!inet && !netdev)
+		goto out;
+	if ((err = own(n)) != ERR_OK)
+		goto out;
 	nft_batch_begin(&n->batch);
 	if (inet)
 		nft_batch_table(&n->batch, NFT_MSG_DELTABLE, 0, NFPROTO_INET, NFT_RULES_TABLE, 0);
 	if (netdev)
 		nft_batch_table(&n->batch, NFT_MSG_DELTABLE, 0, NFPROTO_NETDEV, NFT_RULES_TABLE, 0);
-	if (n->batch.count > 0)
-		err = commit(n);
+	err = commit(n);
 out:
 	nft_close(n);
 	return err;

@@ -64,13 +64,15 @@ MUST_USE enum err nft_dump(struct nft *,
 MUST_USE enum err nft_verify(struct nft *, bool *reloaded);
 /* Did anybody but us commit to nf_tables, or did devices change, since the last call?  One round trip. */
 MUST_USE enum err nft_disturbed(struct nft *, bool *disturbed);
-/* Remove both tables: phalanx unlock --all. */
+/* Remove both tables, unless another process enforces here (LOCKED): observe mode. */
 MUST_USE enum err nft_unload(void);
 
 /*
  * Break-glass: an empty table of its own says what people took away, so that
- * it holds whatever becomes of the daemon, until undone or rebooted.
+ * it holds whatever becomes of the daemon, until undone.
  */
+#define NFT_UNLOCKED_SUFFIX ".unlocked" /* of state_dir: the file that outlives a reboot */
+
 enum nft_unlocked {
 	NFT_UNLOCKED_NOTHING,
 	NFT_UNLOCKED_LOCK, /* this host's own lock-down is not applied */

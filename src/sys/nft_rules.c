@@ -134,7 +134,7 @@ link_rules(const struct writer *w, const char *chain, enum direction direction)
 {
 	bool in = direction == IN;
 
-	rule(w, chain, "meta nfproto ipv4 udp sport %u udp dport %u accept", in ? 67 : 68,
+	rule(w, chain, "ip protocol udp udp sport %u udp dport %u accept", in ? 67 : 68,
 	    in ? 68 : 67);
 	rule(w, chain, "ip6 %s fe80::/10 udp sport %u udp dport %u accept", in ? "saddr" : "daddr",
 	    in ? 547 : 546, in ? 546 : 547);
@@ -346,23 +346,6 @@ nft_rules_write(const struct config *config, const struct nft_rules_options *opt
 	return ERR_OK;
 }
 
-static bool
-within(const struct config_management *m, const struct address *address)
-{
-	unsigned i, bits;
-	uint8_t mask;
-
-	if (m->address.family != address->family)
-		return false;
-	for (i = 0; 8 * i < m->prefix_bits && i < sizeof(address->bytes); i++) {
-		bits = m->prefix_bits - 8 * i;
-		mask = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
-		if (((m->address.bytes[i] ^ address->bytes[i]) & mask) != 0)
-			return false;
-	}
-	return true;
-}
-
 bool
 nft_rules_exempt(const struct config *config, const struct address *address)
 {
@@ -374,7 +357,7 @@ nft_rules_exempt(const struct config *config, const struct address *address)
 		if (address_equal(&config->dns[i], address))
 			return true;
 	for (i = 0; i < config->management_count; i++)
-		if (within(&config->management[i], address))
+		if (config_management_holds(&config->management[i], address))
 			return true;
 	return false;
 }

@@ -339,7 +339,7 @@ enter_seccomp(const struct sandbox_profile *profile)
 	if (error == 0)
 		error = add_all(filter, SCMP_ACT_ERRNO(EPERM), refused, profile->syscalls);
 	if (error == 0)
-		error = add_memory(filter, profile->allow_exec);
+		error = add_memory(filter, profile->allow_exec || profile->load_libraries);
 	if (error == 0)
 		error = add_sockets(filter, profile->sockets);
 	if (error == 0)

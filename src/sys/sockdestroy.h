@@ -16,7 +16,13 @@ MUST_USE enum err sockdestroy_open(struct sockdestroy **out);
 void sockdestroy_close(struct sockdestroy *); /* accepts NULL */
 
 struct sockdestroy_filter {
-	struct address far;     /* family 0: every far end but loopback (own lock-down) */
+	struct address far; /* family 0: every far end but this host itself */
+	/*
+	 * With family 0: NONE leaves a far end alone, CUT spares spare_port, SEVER
+	 * does not; HOLD is as NONE.  NULL: own lock-down, all of them alike.
+	 */
+	enum strength (*strength)(void *context, const struct address *far);
+	void *context;
 	uint16_t spare_port;    /* the mesh port, local or remote; 0: spare nothing */
 	const struct endpoint *spared; /* far ends of exempt outgoing flows */
 	size_t spared_count;
