@@ -93,6 +93,11 @@
 #define LIMIT_DECOY_SOURCES      256  /* remembered for the budget below */
 #define LIMIT_DECOY_TOUCHES      20   /* a source and second; more are closed and counted */
 
+/* watch */
+#define LIMIT_WATCH_MS           1000
+#define LIMIT_TELEMETRY_MS       5000 /* told at least so often */
+#define LIMIT_TELEMETRY_POINTS   0.5f /* and when it moved so far */
+
 /* processes */
 #define LIMIT_IPC_BYTES          (LIMIT_ENVELOPE_BYTES + 512)
 #define LIMIT_IPC_QUEUE          1024 /* messages waiting for one peer */
