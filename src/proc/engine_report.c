@@ -98,6 +98,7 @@ post_signed(struct engine *e, enum http_path path, const void *body, size_t size
 	const struct crypto *crypto = crypto_sodium();
 	struct engine_post *post = queue_post(e, path, body, size_bytes);
 	struct msg_sign_http sign = { 0 };
+	char authority[CONFIG_AUTHORITY_BYTES];
 
 	if (post == NULL)
 		return;
@@ -110,7 +111,8 @@ post_signed(struct engine *e, enum http_path path, const void *body, size_t size
 	sign.created_s = post->created_s;
 	memcpy(sign.nonce, post->nonce, sizeof(sign.nonce));
 	crypto->sha256(crypto->context, "", body, size_bytes, &sign.body);
-	(void)snprintf(sign.authority, sizeof(sign.authority), "%s", e->config->coordinator_host);
+	config_authority(e->config, authority);
+	(void)snprintf(sign.authority, sizeof(sign.authority), "%.255s", authority);
 	if (ipc_send(e->siblings[ROLE_NOTARY], MSG_SIGN_HTTP, &sign, sizeof(sign), NULL, 0) !=
 	    ERR_OK)
 		free_post(post);

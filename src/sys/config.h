@@ -77,5 +77,8 @@ MUST_USE enum err config_load(const char *path, const char *const *flags, size_t
 
 /* Is the address within the management entry's prefix? */
 bool config_management_holds(const struct config_management *, const struct address *);
+/* The coordinator as "host:port" in lower case: Host, and what an HTTP signature covers. */
+#define CONFIG_AUTHORITY_BYTES 264
+void config_authority(const struct config *, char out[CONFIG_AUTHORITY_BYTES]);
 
 #endif
