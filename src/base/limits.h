@@ -80,6 +80,18 @@
 #define LIMIT_DIAL_MAX_MS       5000
 #define LIMIT_DIAL_PORTS        256 /* local ports reserved for dialling */
 #define LIMIT_BUCKETS           4096 /* source addresses with a token bucket */
+#define LIMIT_HANDSHAKES_PER_ADDRESS 8
+#define LIMIT_CONNECTIONS_PER_MEMBER 4 /* the link and calls beside it */
+#define LIMIT_ACCEPTS           16 /* a wake-up */
+#define LIMIT_READS             8  /* of one connection, a wake-up */
+#define LIMIT_UNACKED_MS        (10 * 1000) /* TCP_USER_TIMEOUT */
+#define LIMIT_ALARM_MS          1000 /* a source: one alarm, not more */
+#define LIMIT_FLUSHES           16   /* MSG_FLUSH under way */
+#define LIMIT_VOTE_BYTES        (LIMIT_ENVELOPE_BYTES + 512)
+#define LIMIT_VOTES_WAITING     64
+#define LIMIT_VOTE_MS           2000
+#define LIMIT_COORDINATOR_QUEUE_BYTES (1024 * 1024)
+#define LIMIT_COORDINATOR_WAIT_MS (60 * 1000) /* in the queue */
 #define LIMIT_COORDINATOR_QUEUE 256
 #define LIMIT_COORDINATOR_REPLY_BYTES (64 * 1024)
 #define LIMIT_COORDINATOR_MS    3000

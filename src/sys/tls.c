@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -233,6 +234,8 @@ tls_context_new(const char *cert_file, const char *key_file, const char *ca_file
 	struct tls_context *c;
 	enum err err = ERR_CONFIG;
 
+	/* Checking a validity asks for the time zone: read it while files are open to us. */
+	tzset();
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_SSL_STRINGS |
 	                         OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS,
 	        NULL) != 1 ||
