@@ -11,13 +11,16 @@ let state = null, events = [], held = null;
 let fresh = 0; // performance.now() of the last good answer
 let trouble = '';
 
-// Columns into rows.
+const byName = new Intl.Collator('en', { numeric: true });
+
+// Columns into rows, in the order of names: positions never change between loads.
 function rows(snapshot) {
 	const { nodes, states } = snapshot;
-	return nodes.name.map((name, i) => ({
+	const list = nodes.name.map((name, i) => ({
 		name, id: nodes.id[i], state: states[nodes.st[i]] ?? 'unreachable', score: nodes.score[i],
 		cpu: nodes.cpu[i], ram: nodes.ram[i], seen: nodes.seen[i],
 	}));
+	return list.sort((a, b) => byName.compare(a.name, b.name));
 }
 
 function hold(name) {

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,19 +26,16 @@ holds(const struct http_request *request, struct http_signature_input *input,
     const struct public_key *key, const uint8_t bytes[64])
 {
 	const struct crypto *crypto = crypto_sodium();
-	char base[HTTP_SIGNATURE_BASE_BYTES], authority[SETTINGS_HOST_BYTES + 8];
+	char base[HTTP_SIGNATURE_BASE_BYTES];
 	struct signature signature;
 	struct hash body;
-	size_t size_bytes, length = strlen(request->host);
+	size_t size_bytes;
 
 	crypto->sha256(crypto->context, "", request->body, request->body_bytes, &body);
-	if (memcmp(body.bytes, input->content_sha256, sizeof(body.bytes)) != 0 ||
-	    length >= sizeof(authority))
+	if (memcmp(body.bytes, input->content_sha256, sizeof(body.bytes)) != 0)
 		return false;
-	for (size_t i = 0; i <= length; i++)
-		authority[i] = (char)tolower((unsigned char)request->host[i]);
 	input->method = request->method;
-	input->authority = authority;
+	input->authority = request->host;
 	input->path = request->path;
 	if (http_signature_base(input, base, &size_bytes) != ERR_OK)
 		return false;
