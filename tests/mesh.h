@@ -41,7 +41,7 @@ struct mesh {
 	struct mesh_id id;
 	size_t count;
 	struct mesh_member *members; /* [0] has the seed 1 */
-	uint32_t precautions, corroboration;
+	uint32_t precautions, corroboration, vote_budget;
 	uint8_t *bytes; /* the serialised Roster */
 	size_t size_bytes;
 	struct roster *roster;
@@ -186,6 +186,7 @@ mesh_epoch(const struct mesh *m)
 	epoch.members = pointers;
 	parameters.precautions = m->precautions;
 	parameters.corroboration = m->corroboration;
+	parameters.vote_budget = m->vote_budget;
 	epoch.parameters = &parameters;
 	record = mesh_record(m, DOMAIN_EPOCH, &epoch.base);
 	free(sorted);
