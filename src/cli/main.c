@@ -10,6 +10,9 @@
 static const struct command commands[] = {
 	{ "ca", "ca init|request|enrol|epoch|bundle|show …",
 	    "make a mesh, enrol nodes, sign its epoch", cmd_ca },
+	{ "status", "status", "this node, in one look", cmd_status },
+	{ "peers", "peers", "the members of the mesh as this node sees them", cmd_peers },
+	{ "incidents", "incidents", "who is accused, held or cut off, and why", cmd_incidents },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
