@@ -7,7 +7,7 @@ serve a b c d e
 children() { # NODE ROLE
 	local parent
 	parent=$(node pid "$1") || return 0
-	on lab pgrep -P "$parent" "phalanx-$2" || true
+	on lab pgrep -f -P "$parent" "phalanx-$2" || true
 }
 
 # Every child of every node once, while e scans again and again.

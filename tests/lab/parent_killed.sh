@@ -10,9 +10,9 @@ parent=$(node pid b)
 family() { on lab pgrep -d ' ' -P "$parent"; }
 children=$(family)
 for role in net engine notary enforcer decoy watch; do
-	pid=$(on lab pgrep -P "$parent" "phalanx-$role")
+	pid=$(on lab pgrep -f -P "$parent" "phalanx-$role")
 	on lab kill -KILL "$pid"
-	back() { local now; now=$(on lab pgrep -P "$parent" "phalanx-$role") && [ "$now" != "$pid" ]; }
+	back() { local now; now=$(on lab pgrep -f -P "$parent" "phalanx-$role") && [ "$now" != "$pid" ]; }
 	expect 10 "a killed $role is restarted" back
 done
 expect 15 "and node-b lost nothing" quarantined_by a b
