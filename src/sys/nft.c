@@ -30,6 +30,7 @@ struct nft {
 	uint16_t local_port_first, local_port_last;
 	uint64_t fingerprint;
 	uint32_t generation; /* seen last, or made by ourselves since */
+	bool uncertain;      /* whether generation is still right */
 	bool devices_changed;
 	struct nft_batch batch;
 	uint8_t buffer[NFT_BATCH_BYTES];
@@ -46,14 +47,20 @@ static const struct nft_element kinds[] = {
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+/*
+ * A batch that adds something makes exactly one generation, which is ours.
+ * One that removes or empties may find nothing to do and make none: counting
+ * it could hide a change of somebody else's, so look once more instead.
+ */
 static enum err
-commit(struct nft *n)
+commit(struct nft *n, bool adds)
 {
 	enum err err = nft_batch_commit(&n->batch);
 
-	/* Ours; if the guess is wrong, the next look finds a disturbance that is none. */
-	if (err == ERR_OK)
+	if (err == ERR_OK && adds)
 		n->generation++;
+	else
+		n->uncertain = true;
 	return err;
 }
 
@@ -206,7 +213,7 @@ own(struct nft *n)
 	nft_batch_begin(&n->batch);
 	nft_batch_table(&n->batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET,
 	    OWNER_TABLE, NFT_TABLE_F_OWNER);
-	err = commit(n);
+	err = commit(n, true);
 	/* That we may commit at all was asked before: a refusal here is another owner. */
 	if (err == ERR_DENIED || err == ERR_LOCKED) {
 		log_error(
@@ -309,11 +316,13 @@ struct change {
 	size_t first; /* message in the batch; RENEW has two */
 };
 
-static void
+/* Does it add anything? */
+static bool
 build(struct nft *n, struct change *changes, size_t count)
 {
 	uint16_t delete =
 	    n->features.destroy_element ? NFT_MESSAGE_DESTROYSETELEM : NFT_MSG_DELSETELEM;
+	bool adds = false;
 	size_t i;
 
 	nft_batch_begin(&n->batch);
@@ -326,7 +335,9 @@ build(struct nft *n, struct change *changes, size_t count)
 		if (c->plan == ADD || c->plan == RENEW)
 			nft_batch_element(
 			    &n->batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, c->element);
+		adds |= c->plan == ADD || c->plan == RENEW;
 	}
+	return adds;
 }
 
 /*
@@ -361,12 +372,13 @@ change_batch(struct nft *n, struct change *changes, size_t count)
 {
 	enum err err;
 	int attempt = 0;
+	bool adds;
 
 	for (;;) {
-		build(n, changes, count);
+		adds = build(n, changes, count);
 		if (n->batch.count == 0)
 			return ERR_OK;
-		if ((err = commit(n)) == ERR_OK)
+		if ((err = commit(n, adds)) == ERR_OK)
 			return ERR_OK;
 		/* Each change can be learnt about twice at most, whatever the kernel says. */
 		if (++attempt == LIMIT_NETLINK_RETRIES)
@@ -443,7 +455,7 @@ lock_once(struct nft *n, enum strength strength)
 	else
 		nft_batch_lock(&n->batch, "lock_sever", false);
 	nft_batch_lock(&n->batch, "lock_cut", strength == STRENGTH_CUT);
-	return commit(n);
+	return commit(n, false);
 }
 
 enum err
@@ -508,8 +520,9 @@ nft_disturbed(struct nft *n, bool *disturbed)
 	    (err = nft_dump_generation(n->netlink, &generation)) != ERR_OK)
 		return err;
 	n->devices_changed |= changed;
-	*disturbed = n->devices_changed || generation != n->generation;
+	*disturbed = n->devices_changed || n->uncertain || generation != n->generation;
 	n->generation = generation;
+	n->uncertain = false;
 	return ERR_OK;
 }
 
@@ -592,7 +605,7 @@ set_once(struct nft *n, enum nft_unlocked wanted)
 	if (all != (wanted == NFT_UNLOCKED_ALL))
 		nft_batch_table(&n->batch, all ? NFT_MSG_DELTABLE : NFT_MSG_NEWTABLE,
 		    all ? 0 : NLM_F_CREATE, NFPROTO_INET, UNLOCKED_ALL_TABLE, 0);
-	return n->batch.count == 0 ? ERR_OK : commit(n);
+	return n->batch.count == 0 ? ERR_OK : commit(n, false);
 }
 
 enum err
@@ -628,7 +641,7 @@ nft_unload(void)
 		nft_batch_table(&n->batch, NFT_MSG_DELTABLE, 0, NFPROTO_INET, NFT_RULES_TABLE, 0);
 	if (netdev)
 		nft_batch_table(&n->batch, NFT_MSG_DELTABLE, 0, NFPROTO_NETDEV, NFT_RULES_TABLE, 0);
-	err = commit(n);
+	err = commit(n, false);
 out:
 	nft_close(n);
 	return err;
