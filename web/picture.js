@@ -4,7 +4,7 @@ import { keyed, s, say } from './dom.js';
 import { shape } from './marks.js';
 import { visible } from './text.js';
 
-const W = 1000, H = 640, RING_MOST = 60;
+const W = 1000, H = 600, RX = 360, RY = 235, RING_MOST = 60;
 
 function place(i, n) {
 	if (n > RING_MOST) {
@@ -13,7 +13,7 @@ function place(i, n) {
 		return { x: (i % columns + 0.5) * cell, y: (Math.floor(i / columns) + 0.5) * tall, r: Math.min(cell, tall) * 0.3 };
 	}
 	const angle = 2 * Math.PI * i / n - Math.PI / 2;
-	return { x: W / 2 + Math.cos(angle) * 330, y: H / 2 + Math.sin(angle) * 240, r: n > 30 ? 11 : 15, angle };
+	return { x: W / 2 + Math.cos(angle) * RX, y: H / 2 + Math.sin(angle) * RY, r: n > 30 ? 11 : 16, angle };
 }
 
 function label(at, n) {
@@ -71,7 +71,7 @@ function lines(state, held, at) {
 export function draw(svg, state, held, hold) {
 	const n = state.nodes.length;
 	if (!svg.firstElementChild)
-		svg.append(s('ellipse', { class: 'track', cx: W / 2, cy: H / 2, rx: 330, ry: 240 }), s('g'), s('g'));
+		svg.append(s('ellipse', { class: 'track', cx: W / 2, cy: H / 2, rx: RX, ry: RY }), s('g'), s('g'));
 	const [track, under, over] = svg.children;
 	track.setAttribute('visibility', n > 1 && n <= RING_MOST ? 'visible' : 'hidden');
 	const at = new Map(state.nodes.map((node, i) => [node.name, place(i, n)]));
