@@ -8,6 +8,11 @@
 #include "sys/log.h"
 
 static const struct command commands[] = {
+	{ "status", "status", "this node, its mesh and what is cut", cmd_status },
+	{ "peers", "peers", "every member as this node sees it", cmd_peers },
+	{ "incidents", "incidents", "what stands against whom, on what grounds", cmd_incidents },
+	{ "audit", "audit verify|show|bundle …", "check, read and prove from the signed logs",
+	    cmd_audit },
 	{ "ca", "ca init|request|enrol|epoch|bundle|show …",
 	    "make a mesh, enrol nodes, sign its epoch", cmd_ca },
 	{ "status", "status", "this node, in one look", cmd_status },
