@@ -13,7 +13,7 @@ PARALLEL=$parallel "$TREE/lab/attack" lateral e
 for n in a b c d; do
 	expect 5 "node-$n holds node-e quarantined" quarantined_by e "$n"
 	expect 3 "by a quorum certificate" equals "quorum certificate" incident "$n" e ground
-	expect 3 "node-$n severs it: the mesh port too" equals severed incident "$n" e held
+	expect 3 "node-$n severs it: the mesh port too" equals sever incident "$n" e held
 	always "its kernel holds both addresses" kernel_holds "$n" 10.77.0.15
 	always "of node-e" kernel_holds "$n" fd77::15
 	expect 3 "node-$n has no link to it" equals false said "$n" e linked

@@ -94,8 +94,8 @@ always() {
 never() {
 	local what=$1
 	shift
-	! "$@" >/dev/null 2>&1 || fail "$what"
-	step "$what"
+	! "$@" >/dev/null 2>&1 || fail "not so: $what"
+	step "not so: $what"
 }
 
 # equals EXPECTED COMMAND...

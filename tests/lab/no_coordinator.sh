@@ -23,7 +23,7 @@ always "b and c go on" all_ways_open b c
 "$TREE/lab/attack" lateral e
 for n in b c d; do
 	expect 5 "node-$n holds node-e quarantined" quarantined_by e $n
-	expect 3 "and severs it" equals severed incident $n e held
+	expect 3 "and severs it" equals sever incident $n e held
 done
 always "nothing passes between e and c" no_way_open e c
 always "b, c and d go on" all_ways_open c d

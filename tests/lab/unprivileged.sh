@@ -52,7 +52,7 @@ done
 always "nothing passes between a and b" no_way_open a b
 always "b and c go on" all_ways_open b c
 "$TREE/lab/attack" lateral e >/dev/null
-for n in b c d; do expect 5 "node-$n severs node-e by certificate" equals severed incident $n e held; done
+for n in b c d; do expect 5 "node-$n severs node-e by certificate" equals sever incident $n e held; done
 expect 6 "the topology shows it" equals quarantined topology e
 audits a b c d e
 "$TREE/lab/down" keep
