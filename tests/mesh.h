@@ -42,6 +42,9 @@ struct mesh {
 	size_t count;
 	struct mesh_member *members; /* [0] has the seed 1 */
 	uint32_t precautions, corroboration, vote_budget;
+	/* NULL, or what a test does to a record before the CA signs it */
+	void (*change_enrolment)(size_t i, Protos__Enrolment *);
+	void (*change_epoch)(Protos__Epoch *);
 	uint8_t *bytes; /* the serialised Roster */
 	size_t size_bytes;
 	struct roster *roster;
@@ -188,6 +191,8 @@ mesh_epoch(const struct mesh *m)
 	parameters.corroboration = m->corroboration;
 	parameters.vote_budget = m->vote_budget;
 	epoch.parameters = &parameters;
+	if (m->change_epoch != NULL)
+		m->change_epoch(&epoch);
 	record = mesh_record(m, DOMAIN_EPOCH, &epoch.base);
 	free(sorted);
 	free(list);
@@ -209,6 +214,8 @@ mesh_pack(struct mesh *m)
 		Protos__Enrolment e;
 
 		mesh_enrolment(m, i, &e, &address);
+		if (m->change_enrolment != NULL)
+			m->change_enrolment(i, &e);
 		roster.enrolments[i] = mesh_record(m, DOMAIN_ENROLMENT, &e.base);
 	}
 	roster.n_epochs = 1;

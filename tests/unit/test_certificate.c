@@ -298,6 +298,7 @@ number_and_weight(void **state)
 {
 	static const uint32_t heavy_last[] = { 32, 8, 8, 8, 24, 0 };
 	static const uint32_t heavy_first[] = { 32, 64, 64, 8, 8, 8 };
+	static const uint32_t heavy_half[] = { 32, 64, 64, 8, 8 };
 
 	(void)state;
 	assert_err(
@@ -305,6 +306,7 @@ number_and_weight(void **state)
 	assert_ok(certify(6, 4, heavy_last));
 	assert_err(ERR_QUORUM, certify(6, 2, heavy_first)); /* 128 of 152 in weight, 2 of 5 */
 	assert_ok(certify(6, 3, heavy_first));
+	assert_err(ERR_QUORUM, certify(5, 2, heavy_half)); /* 128 of 144 in weight, 2 of 4 */
 }
 
 /* ---- tally -------------------------------------------------------------------- */

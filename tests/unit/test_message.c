@@ -307,11 +307,11 @@ link_messages_are_no_entries(void **state)
 /* ---- refusals by hand-made bytes -------------------------------------------- */
 
 static struct buf_out hand;
+static uint8_t hand_previous[32];
 
 static void
 hand_header(uint32_t version, bool complete)
 {
-	uint8_t zeros[32] = { 0 };
 	size_t opened;
 
 	buf_out_init(&hand, body, sizeof(body));
@@ -324,7 +324,7 @@ hand_header(uint32_t version, bool complete)
 		wire_put_u64(&hand, 5, 1);
 		wire_put_u64(&hand, 6, 1);
 		wire_put_u64(&hand, 7, MESH_TIME_MS);
-		wire_put_fixed(&hand, 8, zeros, 32);
+		wire_put_fixed(&hand, 8, hand_previous, 32);
 	}
 	wire_close(&hand, opened);
 }
@@ -355,6 +355,18 @@ decode_hand(void)
 	assert_ok(hand.err);
 	body_bytes = buf_used(&hand);
 	return decode();
+}
+
+/* The first entry has no predecessor. */
+static void
+predecessor_of_the_first(void **state)
+{
+	(void)state;
+	hand_previous[31] = 1;
+	hand_header(1, true);
+	hand_verdict(1);
+	hand_previous[31] = 0;
+	assert_err(ERR_RANGE, decode_hand());
 }
 
 static void
@@ -648,6 +660,7 @@ main(void)
 		cmocka_unit_test(foreign_entries),
 		cmocka_unit_test(domains_are_apart),
 		cmocka_unit_test(link_messages_are_no_entries),
+		cmocka_unit_test(predecessor_of_the_first),
 		cmocka_unit_test(wrong_versions),
 		cmocka_unit_test(unknown_fields),
 		cmocka_unit_test(repeated_and_missing),

@@ -224,6 +224,113 @@ signed_nonsense(void **state)
 	mesh_free(&m);
 }
 
+static void
+without_port(size_t i, Protos__Enrolment *e)
+{
+	e->p2p_port = i == 2 ? 0 : e->p2p_port;
+}
+
+static void
+without_address(size_t i, Protos__Enrolment *e)
+{
+	e->n_addresses = i == 2 ? 0 : 1;
+}
+
+static void
+never_valid(size_t i, Protos__Enrolment *e)
+{
+	e->not_after_ms = i == 2 ? e->not_before_ms : e->not_after_ms;
+}
+
+static void
+of_another_name(size_t i, Protos__Enrolment *e)
+{
+	if (i == 2)
+		e->mesh_name = (char *)(uintptr_t) "best-mesh"; /* as long as the others' */
+}
+
+static void
+address_twice(size_t i, Protos__Enrolment *e)
+{
+	static ProtobufCBinaryData twice[2];
+
+	(void)i;
+	twice[0] = twice[1] = e->addresses[0];
+	e->addresses = twice;
+	e->n_addresses = 2;
+}
+
+static void
+mapped_address(size_t i, Protos__Enrolment *e)
+{
+	static uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff, 10, 77, 0, 1 };
+
+	(void)i;
+	e->addresses[0] = (ProtobufCBinaryData){ sizeof(mapped), mapped };
+}
+
+static void
+second_epoch(Protos__Epoch *e)
+{
+	e->number = 2;
+}
+
+static void
+with_predecessor(Protos__Epoch *e)
+{
+	e->previous.data[0] = 1;
+}
+
+static void
+members_out_of_order(Protos__Epoch *e)
+{
+	Protos__EpochMember *first = e->members[0];
+
+	e->members[0] = e->members[1];
+	e->members[1] = first;
+}
+
+static void
+member_twice(Protos__Epoch *e)
+{
+	e->members[1] = e->members[0];
+}
+
+static void
+high_threshold(Protos__Epoch *e)
+{
+	e->parameters->threshold = SCORE_MAX + 1;
+}
+
+/* The same, where only the record shows it. */
+static void
+signed_records(void **state)
+{
+	static void (*const enrolments[])(size_t, Protos__Enrolment *) = { without_port,
+		without_address, never_valid, address_twice, mapped_address };
+	static void (*const epochs[])(
+	    Protos__Epoch *) = { second_epoch, with_predecessor, high_threshold };
+	struct mesh m;
+
+	(void)state;
+	mesh_init(&m, 4);
+	for (size_t i = 0; i < sizeof(enrolments) / sizeof(*enrolments); i++) {
+		m.change_enrolment = enrolments[i];
+		assert_refused(&m, ERR_RANGE);
+	}
+	m.change_enrolment = of_another_name;
+	assert_refused(&m, ERR_MESH);
+	for (size_t i = 0; i < sizeof(epochs) / sizeof(*epochs); i++) {
+		m.change_epoch = epochs[i];
+		assert_refused(&m, ERR_RANGE);
+	}
+	m.change_epoch = members_out_of_order;
+	assert_refused(&m, ERR_MALFORMED);
+	m.change_epoch = member_twice;
+	assert_refused(&m, ERR_MALFORMED);
+	mesh_free(&m);
+}
+
 /* Another CA's word is worth nothing here. */
 static void
 another_ca(void **state)
@@ -323,6 +430,7 @@ main(void)
 		cmocka_unit_test(parameters),
 		cmocka_unit_test(damage),
 		cmocka_unit_test(signed_nonsense),
+		cmocka_unit_test(signed_records),
 		cmocka_unit_test(another_ca),
 		cmocka_unit_test(epochs),
 		cmocka_unit_test(too_large),
