@@ -45,7 +45,6 @@ engine_feed(struct engine *e, struct core_event *event)
 			engine_log_enforce(e, &e->actions.list[i]);
 	loop_timer_set(e->timer, core_deadline(e->core));
 	engine_heartbeat(e);
-	engine_post_batch(e);
 }
 
 static void
@@ -214,6 +213,8 @@ start(struct child *child)
 	if ((err = core_new(&config, loop_now_ms(), loop_unix_ms(), &e->core)) != ERR_OK)
 		return err;
 	if ((err = loop_timer_new(e->loop, on_timer, e, &e->timer)) != ERR_OK)
+		return err;
+	if ((err = engine_post_start(e)) != ERR_OK)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,

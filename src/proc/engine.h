@@ -7,6 +7,7 @@
  * engine_hear.c     what the siblings say
  * engine_act.c      carrying out the core's actions
  * engine_report.c   log lines, and what the coordinator is told
+ * engine_post.c     how it is told
  * engine_control.c  answers to the phalanx program
  */
 #ifndef PROC_ENGINE_H
@@ -30,6 +31,7 @@ struct engine_outsider {
 /* A body on its way to the coordinator, waiting for the notary's signature. */
 struct engine_post {
 	uint32_t request; /* 0: free */
+	bool asked;       /* the notary, for the signature */
 	enum http_path path;
 	uint64_t created_s;
 	uint8_t nonce[16];
@@ -81,6 +83,8 @@ struct engine {
 	size_t object_count;
 	uint8_t *batch; /* entries not yet posted, as a SyncItems message */
 	size_t batch_bytes;
+	struct loop_timer *post_timer;
+	bool post_due;
 	bool coordinator_up;
 	uint64_t heartbeat_ms; /* next */
 	uint64_t nonce;
@@ -123,12 +127,23 @@ bool engine_append_done(struct engine *, uint32_t request);
 
 /* engine_report.c */
 void engine_notice(struct engine *, const struct core_action *);
-void engine_heartbeat(struct engine *);  /* if one is due */
-void engine_post_batch(struct engine *); /* entries gathered since the last */
-void engine_signed(struct engine *, const struct msg_signed *);
-void engine_posted(struct engine *, const struct msg_posted *);
+void engine_heartbeat(struct engine *); /* if one is due */
+
+/* engine_post.c */
+MUST_USE enum err engine_post_start(struct engine *);
+/* A body for the coordinator; copied, signed and sent in a moment. */
+void engine_post(struct engine *, enum http_path, const void *body, size_t size_bytes);
+void engine_post_registration(struct engine *);
+/* An entry for /api/v1/entries; a standing one is told again to a coordinator that comes back. */
+void engine_post_entry(struct engine *, struct span object);
+void engine_post_standing(struct engine *, struct span object);
 /* What stands from before this boot, for a coordinator that was not there. */
 void engine_remember_restored(struct engine *, struct span envelope);
+/* A new notary was asked for nothing yet. */
+void engine_post_again(struct engine *);
+void engine_signed(struct engine *, const struct msg_signed *);
+void engine_posted(struct engine *, const struct msg_posted *);
+
 const char *engine_member_name(const struct engine *, member_index);
 
 /* engine_control.c */

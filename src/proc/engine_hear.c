@@ -195,6 +195,7 @@ on_replayed(struct engine *e, const struct msg_replayed *done)
 	struct core_event event = { .input = CORE_START };
 
 	engine_append_again(e);
+	engine_post_again(e);
 	if (e->replayed)
 		return;
 	e->replayed = true;

@@ -1,0 +1,318 @@
+/*
+ * engine_post: the way to the coordinator.  A body is composed, waits a
+ * moment, is signed by the notary and handed to net.  Nothing here decides
+ * anything; a coordinator that is dead costs no more than a bounded queue.
+ */
+#include "proc/engine.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proc/engine_text.h"
+#include "sys/crypto.h"
+#include "sys/log.h"
+
+static void flush_batch(struct engine *);
+
+static void
+arm(struct engine *e)
+{
+	if (e->post_due)
+		return;
+	e->post_due = true;
+	loop_timer_set(e->post_timer, loop_now_ms() + LIMIT_REPORT_DELAY_MS);
+}
+
+/* ---- posts ------------------------------------------------------------------------- */
+
+static void
+free_post(struct engine_post *post)
+{
+	free(post->body);
+	memset(post, 0, sizeof(*post));
+}
+
+static struct engine_post *
+find_post(struct engine *e, uint32_t request)
+{
+	for (size_t i = 0; i < ENGINE_POSTS; i++)
+		if (e->posts[i].request == request)
+			return &e->posts[i];
+	return NULL;
+}
+
+/* A free place; when all wait for a signature, telemetry gives way. */
+static struct engine_post *
+new_post(struct engine *e)
+{
+	struct engine_post *post = find_post(e, 0);
+
+	if (post != NULL)
+		return post;
+	for (size_t i = 0; i < ENGINE_POSTS; i++)
+		if (e->posts[i].path == HTTP_TELEMETRY || e->posts[i].path == HTTP_REGISTER) {
+			free_post(&e->posts[i]);
+			return &e->posts[i];
+		}
+	return NULL;
+}
+
+static struct engine_post *
+queue_post(struct engine *e, enum http_path path, const void *body, size_t size_bytes)
+{
+	struct engine_post *post;
+
+	if ((post = new_post(e)) == NULL || (post->body = malloc(size_bytes)) == NULL)
+		return NULL;
+	memcpy(post->body, body, size_bytes);
+	post->size_bytes = size_bytes;
+	post->path = path;
+	post->request = engine_request(e);
+	arm(e);
+	return post;
+}
+
+void
+engine_post(struct engine *e, enum http_path path, const void *body, size_t size_bytes)
+{
+	if (e->config->coordinator_host[0] != '\0' && queue_post(e, path, body, size_bytes) == NULL)
+		log_warn("coordinator: no room for a report");
+}
+
+/* The body's signature rides in HTTP fields; RFC 9421. */
+static void
+ask_for_signature(struct engine *e, struct engine_post *post)
+{
+	const struct crypto *crypto = crypto_sodium();
+	struct msg_sign_http sign = { 0 };
+	char authority[CONFIG_AUTHORITY_BYTES];
+
+	post->created_s = loop_unix_ms() / 1000;
+	e->nonce++;
+	memcpy(post->nonce, &e->nonce, sizeof(e->nonce));
+	memcpy(post->nonce + 8, &e->started_ms, 8);
+	sign.request = post->request;
+	sign.path = (uint32_t)post->path;
+	sign.created_s = post->created_s;
+	memcpy(sign.nonce, post->nonce, sizeof(sign.nonce));
+	crypto->sha256(crypto->context, "", post->body, post->size_bytes, &sign.body);
+	config_authority(e->config, authority);
+	(void)snprintf(sign.authority, sizeof(sign.authority), "%.255s", authority);
+	post->asked = ipc_send(e->siblings[ROLE_NOTARY], MSG_SIGN_HTTP, &sign, sizeof(sign), NULL,
+	                  0) == ERR_OK;
+}
+
+/* The body waits as the address that is signed over; the signature completes it. */
+void
+engine_post_registration(struct engine *e)
+{
+	const struct member *self = roster_member(e->roster, e->self);
+	char address[46], text[300];
+
+	address_format(&self->addresses[0], address);
+	(void)snprintf(text, sizeof(text), self->addresses[0].family == 6 ? "[%s]:%u" : "%s:%u",
+	    address, self->p2p_port);
+	engine_post(e, HTTP_REGISTER, text, sizeof(text));
+}
+
+static void
+ask_for_registration(struct engine *e, struct engine_post *post)
+{
+	struct msg_sign_registration sign = { .request = post->request };
+
+	post->created_s = sign.timestamp_s = loop_unix_ms() / 1000;
+	memcpy(sign.address, post->body, sizeof(sign.address));
+	post->asked = ipc_send(e->siblings[ROLE_NOTARY], MSG_SIGN_REGISTRATION, &sign, sizeof(sign),
+	                  NULL, 0) == ERR_OK;
+}
+
+/*
+ * Report last: what people are told waits until the mesh has heard and cut, so
+ * that it does not compete for the processor with what protects.
+ */
+static void
+on_due(void *context)
+{
+	struct engine *e = context;
+
+	flush_batch(e);
+	e->post_due = false;
+	if (e->siblings[ROLE_NOTARY] == NULL)
+		return;
+	for (size_t i = 0; i < ENGINE_POSTS; i++) {
+		struct engine_post *post = &e->posts[i];
+
+		if (post->request == 0 || post->asked)
+			continue;
+		if (post->path == HTTP_REGISTER)
+			ask_for_registration(e, post);
+		else
+			ask_for_signature(e, post);
+	}
+}
+
+enum err
+engine_post_start(struct engine *e)
+{
+	return loop_timer_new(e->loop, on_due, e, &e->post_timer);
+}
+
+void
+engine_post_again(struct engine *e)
+{
+	for (size_t i = 0; i < ENGINE_POSTS; i++)
+		e->posts[i].asked = false;
+	arm(e);
+}
+
+static void
+send_post(struct engine *e, const struct engine_post *post, const struct signature *signature)
+{
+	struct msg_post message = { .request = post->request, .path = (uint32_t)post->path };
+	const struct member *self = roster_member(e->roster, e->self);
+	const uint8_t *body = post->body;
+	size_t size_bytes = post->size_bytes;
+	struct text text = { .size = 0 };
+
+	if (post->path == HTTP_REGISTER) {
+		text_put(&text, "{\"id\":\"%s\",\"address\":\"%s\",\"pub_key\":\"", e->config->name,
+		    (const char *)post->body);
+		text_put_hex(&text, self->key.bytes, sizeof(self->key.bytes));
+		text_put(&text, "\",\"timestamp\":%" PRIu64 ",\"signature\":\"", post->created_s);
+		text_put_hex(&text, signature->bytes, sizeof(signature->bytes));
+		text_put(&text, "\"}");
+		body = (const uint8_t *)text.bytes;
+		size_bytes = text.size;
+	} else {
+		message.created_s = post->created_s;
+		memcpy(message.nonce, post->nonce, sizeof(message.nonce));
+		message.signature = *signature;
+	}
+	engine_tell(
+	    e, ROLE_NET, MSG_POST, &message, sizeof(message), (struct span){ body, size_bytes });
+}
+
+void
+engine_signed(struct engine *e, const struct msg_signed *made)
+{
+	struct engine_post *post;
+
+	if (made->request == 0 || (post = find_post(e, made->request)) == NULL)
+		return;
+	if (made->error == ERR_OK)
+		send_post(e, post, &made->signature);
+	else
+		log_warn("notary: no signature for the coordinator: %s",
+		    made->error < ERR_COUNT ? err_text((enum err)made->error) : "unknown error");
+	free_post(post);
+}
+
+/* ---- entries ---------------------------------------------------------------------- */
+
+/* One Envelope as field 1 of a SyncItems message. */
+static void
+add_to_batch(struct engine *e, const uint8_t *bytes, size_t size_bytes)
+{
+	uint8_t head[8];
+	size_t n = 0;
+	size_t length = size_bytes;
+
+	head[n++] = 0x0a;
+	for (; length >= 0x80; length >>= 7)
+		head[n++] = (uint8_t)(length | 0x80);
+	head[n++] = (uint8_t)length;
+	if (e->batch == NULL && (e->batch = malloc(ENGINE_BATCH_BYTES)) == NULL)
+		return;
+	if (e->batch_bytes + n + size_bytes > ENGINE_BATCH_BYTES)
+		flush_batch(e);
+	if (n + size_bytes > ENGINE_BATCH_BYTES || e->batch == NULL)
+		return;
+	memcpy(e->batch + e->batch_bytes, head, n);
+	memcpy(e->batch + e->batch_bytes + n, bytes, size_bytes);
+	e->batch_bytes += n + size_bytes;
+	arm(e);
+}
+
+void
+engine_post_entry(struct engine *e, struct span object)
+{
+	if (e->config->coordinator_host[0] != '\0')
+		add_to_batch(e, object.data, object.size_bytes);
+}
+
+static void
+flush_batch(struct engine *e)
+{
+	if (e->batch_bytes == 0)
+		return;
+	engine_post(e, HTTP_ENTRIES, e->batch, e->batch_bytes);
+	e->batch_bytes = 0;
+	free(e->batch);
+	e->batch = NULL;
+}
+
+/* Standing objects are told again to a coordinator that comes back. */
+static void
+remember(struct engine *e, struct span object)
+{
+	struct engine_object *place;
+
+	for (size_t i = 0; i < e->object_count; i++)
+		if (e->objects[i].size_bytes == object.size_bytes &&
+		    memcmp(e->objects[i].bytes, object.data, object.size_bytes) == 0)
+			return;
+	if (e->object_count == ENGINE_OBJECTS)
+		return;
+	place = &e->objects[e->object_count];
+	if ((place->bytes = malloc(object.size_bytes)) == NULL)
+		return;
+	memcpy(place->bytes, object.data, object.size_bytes);
+	place->size_bytes = object.size_bytes;
+	e->object_count++;
+}
+
+void
+engine_post_standing(struct engine *e, struct span object)
+{
+	if (e->config->coordinator_host[0] == '\0')
+		return;
+	remember(e, object);
+	add_to_batch(e, object.data, object.size_bytes);
+}
+
+void
+engine_remember_restored(struct engine *e, struct span bytes)
+{
+	struct envelope envelope;
+	struct entry_header header;
+	enum entry_kind kind;
+
+	if (e->config->coordinator_host[0] != '\0' &&
+	    envelope_parse(bytes.data, bytes.size_bytes, &envelope) == ERR_OK &&
+	    entry_peek(envelope.body, &header, &kind) == ERR_OK && entry_is_urgent(kind))
+		remember(e, bytes);
+}
+
+static void
+coordinator_is(struct engine *e, bool up)
+{
+	if (up == e->coordinator_up)
+		return;
+	e->coordinator_up = up;
+	log_info("coordinator %s is %s", e->config->coordinator_host,
+	    up ? "there" : "unreachable; nothing depends on it");
+	if (!up)
+		return;
+	for (size_t i = 0; i < e->object_count; i++)
+		add_to_batch(e, e->objects[i].bytes, e->objects[i].size_bytes);
+	flush_batch(e);
+}
+
+void
+engine_posted(struct engine *e, const struct msg_posted *posted)
+{
+	coordinator_is(e, posted->status != 0);
+	if (posted->status != 0 && posted->status != 200 && posted->status != 202)
+		log_warn(
+		    "coordinator: request %u answered HTTP %u", posted->request, posted->status);
+}
