@@ -314,6 +314,7 @@ prepare(struct child *child)
 	enforcer.loop = child->loop;
 	if ((err = enforcer_state_new(seed, &enforcer.state)) != ERR_OK)
 		return err;
+	enforcer.unlocked_file = enforcer_unlocked_by_file(enforcer.config);
 	return enforcer_open(&enforcer);
 }
 

@@ -34,7 +34,7 @@ struct enforcer {
 	struct enforcer_state *state;
 	struct loop_timer *timer;
 	enum effective_mode mode;      /* ENFORCE, or why nft is NULL */
-	enum nft_unlocked unlocked;
+	enum nft_unlocked unlocked, unlocked_file;
 	enum strength lock;            /* wanted */
 	bool lock_known;               /* the engine said so, or has said everything */
 	bool synced;                   /* it has said everything: what else stands is surplus */
@@ -44,6 +44,8 @@ struct enforcer {
 	size_t pending_count;
 };
 
+/* What the file in the state directory says; before the sandbox. */
+enum nft_unlocked enforcer_unlocked_by_file(const struct config *);
 /* Open the kernel as the configuration says; *mode says what came of it.  LOCKED, IO, NOMEM. */
 MUST_USE enum err enforcer_open(struct enforcer *);
 void enforcer_shut(struct enforcer *);

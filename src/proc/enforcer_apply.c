@@ -12,18 +12,18 @@
 /* ---- opening ------------------------------------------------------------------ */
 
 /*
- * phalanx unlock survives a reboot by a file beside the state directory, which
- * this process may not enter.  Only root's word, or our own user's, counts.
+ * phalanx unlock survives a reboot by a file.  The state directory may be
+ * another process's to write, so only root's word counts, or our own user's.
  */
-static enum nft_unlocked
-unlocked_by_file(const struct config *config)
+enum nft_unlocked
+enforcer_unlocked_by_file(const struct config *config)
 {
-	char path[LIMIT_PATH_BYTES + sizeof(NFT_UNLOCKED_SUFFIX)], word[8] = "";
+	char path[LIMIT_PATH_BYTES + sizeof("/" NFT_UNLOCKED_FILE)], word[8] = "";
 	struct stat about;
 	ssize_t got;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s" NFT_UNLOCKED_SUFFIX, config->state_dir);
+	(void)snprintf(path, sizeof(path), "%s/" NFT_UNLOCKED_FILE, config->state_dir);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) == -1) {
 		if (errno != ENOENT)
 			log_errno("%s", path);
@@ -43,19 +43,19 @@ unlocked_by_file(const struct config *config)
 static enum err
 open_kernel(struct enforcer *e)
 {
-	enum nft_unlocked by_file;
 	enum err err;
 
 	if ((err = nft_open(e->config, &e->nft)) != ERR_OK)
 		return err;
 	if ((err = nft_unlocked_get(e->nft, &e->unlocked)) != ERR_OK)
 		return err;
-	by_file = unlocked_by_file(e->config);
-	if (by_file > e->unlocked) {
-		if ((err = nft_unlocked_set(e->nft, by_file)) != ERR_OK)
+	if (e->unlocked_file > e->unlocked) {
+		if ((err = nft_unlocked_set(e->nft, e->unlocked_file)) != ERR_OK)
 			return err;
-		e->unlocked = by_file;
+		e->unlocked = e->unlocked_file;
 	}
+	/* From here on the kernel's word is the only one. */
+	e->unlocked_file = NFT_UNLOCKED_NOTHING;
 	if ((err = sockdestroy_open(&e->sockets)) != ERR_OK)
 		log_warn("sockets of who is shut out are left to time out: %s", err_text(err));
 	return ERR_OK;

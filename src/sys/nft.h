@@ -71,7 +71,7 @@ MUST_USE enum err nft_unload(void);
  * Break-glass: an empty table of its own says what people took away, so that
  * it holds whatever becomes of the daemon, until undone.
  */
-#define NFT_UNLOCKED_SUFFIX ".unlocked" /* of state_dir: the file that outlives a reboot */
+#define NFT_UNLOCKED_FILE "unlocked" /* in state_dir: says "lock" or "all", and outlives a reboot */
 
 enum nft_unlocked {
 	NFT_UNLOCKED_NOTHING,

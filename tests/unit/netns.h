@@ -41,14 +41,14 @@ enum host { HERE, THERE, HOSTS };
 static int hosts[HOSTS];
 static unsigned link_index[HOSTS];
 
-static void
+static inline void
 host_enter(enum host host)
 {
 	if (setns(hosts[host], CLONE_NEWNET) == -1)
 		fail_msg("setns: %s", strerror(errno));
 }
 
-static void
+static inline void
 shell(const char *command)
 {
 	int status = system(command);
@@ -57,7 +57,7 @@ shell(const char *command)
 		fail_msg("%s: status %d", command, status);
 }
 
-static void
+static inline void
 write_line(const char *path, const char *line)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -70,7 +70,7 @@ write_line(const char *path, const char *line)
 }
 
 /* False: this kernel lets us have no namespaces, and why is printed. */
-static bool
+static inline bool
 hosts_make(void)
 {
 	uid_t uid = getuid();
@@ -110,7 +110,7 @@ hosts_make(void)
 	return true;
 }
 
-static socklen_t
+static inline socklen_t
 socket_address(enum host host, const char *text, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
@@ -131,7 +131,7 @@ socket_address(enum host host, const char *text, uint16_t port, struct sockaddr_
 	return sizeof(*v6);
 }
 
-static int
+static inline int
 bound_socket(enum host host, int type, int protocol, const char *text, uint16_t port)
 {
 	struct sockaddr_storage address;
@@ -149,7 +149,7 @@ bound_socket(enum host host, int type, int protocol, const char *text, uint16_t 
 	return fd;
 }
 
-static bool
+static inline bool
 ready(int fd, short events, int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -161,7 +161,7 @@ struct connection {
 	int client, server; /* -1: the connection did not come about */
 };
 
-static void
+static inline void
 hang_up(struct connection *c)
 {
 	if (c->client != -1)
@@ -172,7 +172,7 @@ hang_up(struct connection *c)
 }
 
 /* from_port 0: any. */
-static struct connection
+static inline struct connection
 tcp(enum host from, const char *from_text, uint16_t from_port, const char *to_text,
     uint16_t to_port)
 {
@@ -200,7 +200,7 @@ tcp(enum host from, const char *from_text, uint16_t from_port, const char *to_te
 	return c;
 }
 
-static bool
+static inline bool
 tcp_passes(enum host from, const char *from_text, uint16_t from_port, const char *to_text,
     uint16_t to_port)
 {
@@ -218,7 +218,7 @@ tcp_passes(enum host from, const char *from_text, uint16_t from_port, const char
 	return passed;
 }
 
-static bool
+static inline bool
 says(int from, int to)
 {
 	char byte = 'x';
@@ -227,7 +227,7 @@ says(int from, int to)
 	       ready(to, POLLIN, PATIENCE_MS) && recv(to, &byte, 1, MSG_DONTWAIT) == 1;
 }
 
-static bool
+static inline bool
 udp_passes(enum host from, const char *from_text, uint16_t from_port, const char *to_text,
     uint16_t to_port)
 {
@@ -246,7 +246,7 @@ udp_passes(enum host from, const char *from_text, uint16_t from_port, const char
 }
 
 /* An echo request arrives; whether an answer comes back is another question. */
-static bool
+static inline bool
 icmp_passes(enum host from, const char *from_text, const char *to_text)
 {
 	bool v4 = strchr(to_text, ':') == NULL;
