@@ -405,7 +405,7 @@ config_management_holds(const struct config_management *m, const struct address 
 		return false;
 	for (i = 0; 8 * i < m->prefix_bits && i < sizeof(address->bytes); i++) {
 		bits = m->prefix_bits - 8 * i;
-		mask = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+		mask = (uint8_t)(bits >= 8 ? 0xffu : 0xff00u >> bits);
 		if (((m->address.bytes[i] ^ address->bytes[i]) & mask) != 0)
 			return false;
 	}
