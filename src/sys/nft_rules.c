@@ -71,7 +71,7 @@ icmp_error(const struct writer *w, const struct address *far, unsigned prefix_bi
 	for (i = 0; i < size_bytes; i++) {
 		unsigned bits = prefix_bits > 8 * i ? prefix_bits - 8 * i : 0;
 
-		mask.bytes[i] = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+		mask.bytes[i] = (uint8_t)(bits >= 8 ? 0xffu : 0xff00u >> bits);
 		masked.bytes[i] &= mask.bytes[i];
 	}
 	hex(&mask, mask_hex);
