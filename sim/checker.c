@@ -129,6 +129,17 @@ checker_action(struct world *w, size_t node, const struct core_action *a)
 		check_draft(w, node, a->append.body);
 }
 
+/* Who is severed by any of them hears nothing more. */
+static bool
+is_severed(const struct world *w, size_t node)
+{
+	for (size_t i = 0; i < w->config.count; i++)
+		if (w->nodes[i].core != NULL && !w->nodes[i].liar &&
+		    w->nodes[i].held[node] == STRENGTH_SEVER)
+			return true;
+	return w->nodes[node].lock == STRENGTH_SEVER;
+}
+
 /* 7. */
 void
 checker_agree(const struct world *w)
@@ -138,8 +149,7 @@ checker_agree(const struct world *w)
 	for (size_t node = 0; node < w->config.count; node++) {
 		const struct world_node *n = &w->nodes[node];
 
-		/* Who is severed hears nothing more. */
-		if (n->core == NULL || n->liar || n->lock == STRENGTH_SEVER)
+		if (n->core == NULL || n->liar || is_severed(w, node))
 			continue;
 		if (first == SIZE_MAX)
 			first = node;
