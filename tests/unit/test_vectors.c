@@ -4,7 +4,9 @@
  * there.
  */
 #include <ctype.h>
+#include "base/buf.h"
 #include "core/certificate.h"
+#include "core/objects.h"
 #include "tests/entries.h"
 
 #define DOCUMENT    "docs/protocol.md"
@@ -154,6 +156,43 @@ add_ballots(const struct mesh *m)
 	tally_free(tally);
 }
 
+/* The decision key of one of each, and the tree that holds the Statement alone. */
+static void
+add_keys(const struct mesh *m)
+{
+	static const char *const names[] = { "key.statement", "key.verdict", "key.self-report",
+		"key.certificate" };
+	static uint8_t envelope[LIMIT_ENVELOPE_BYTES];
+	struct objects objects = { 0 };
+	uint64_t digests[LIMIT_SYNC_BUCKETS];
+	struct object *object;
+	uint8_t bytes[8];
+	struct hash key;
+
+	assert_ok(objects_new(&objects, crypto_sodium(), m->count, 0));
+	for (size_t i = FEED_MAKERS; i-- > 0;) {
+		struct entry entry = makers[i](m);
+
+		entry.statement.round = i == 0 ? 0 : entry.statement.round;
+		objects_key(&objects, &entry, &key);
+		add(names[i], key.bytes, sizeof(key.bytes));
+		if (i > 0)
+			continue;
+		object = objects_make((struct span){ envelope, mesh_envelope(&m->members[0], &entry,
+		                                                   envelope, sizeof(envelope)) },
+		    &entry, &(struct hash){ 0 }, m->members[0].index);
+		assert_non_null(object);
+		object->key = key;
+		assert_ok(objects_hold(&objects, object, true));
+	}
+	objects_digests(&objects, digests);
+	buf_store_u64(bytes, digests[key.bytes[0]]);
+	add("bucket.digest", bytes, sizeof(bytes));
+	buf_store_u64(bytes, objects_root(&objects));
+	add("root", bytes, sizeof(bytes));
+	objects_free(&objects);
+}
+
 static void
 compute(void)
 {
@@ -165,6 +204,7 @@ compute(void)
 	add_entry(&m);
 	add_incidents(&m);
 	add_ballots(&m);
+	add_keys(&m);
 	mesh_free(&m);
 }
 
