@@ -15,9 +15,9 @@ static const struct command commands[] = {
 	    cmd_audit },
 	{ "ca", "ca init|request|enrol|epoch|bundle|show …",
 	    "make a mesh, enrol nodes, sign its epoch", cmd_ca },
-	{ "status", "status", "this node, in one look", cmd_status },
-	{ "peers", "peers", "the members of the mesh as this node sees them", cmd_peers },
-	{ "incidents", "incidents", "who is accused, held or cut off, and why", cmd_incidents },
+	{ "unlock", "unlock [--all | --undo] [--yes]",
+	    "on this host's console: lift its own lock-down, or every cut", cmd_unlock },
+	{ "doctor", "doctor", "can this host do what its configuration asks?", cmd_doctor },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
