@@ -10,8 +10,10 @@ struct h1 {
 	enum err refusal; /* why a callback stopped the parser */
 	uint8_t *body;
 	size_t body_bytes, body_room, body_cap;
+	size_t head_bytes;
 	bool waiting; /* a request is out */
 	bool begun;   /* bytes of its answer came */
+	bool in_body; /* its head is whole */
 	bool done;    /* its answer is whole */
 	bool keep_alive;
 	int status;
@@ -48,10 +50,11 @@ headers_complete(http_parser *parser)
 {
 	struct h1 *h = parser->data;
 
+	h->in_body = true;
 	/* An announced body that is too large need not be waited for. */
 	if (parser->content_length != UINT64_MAX && parser->content_length > h->body_cap) {
 		h->refusal = ERR_OVERSIZE;
-		return 1;
+		return -1;
 	}
 	return 0;
 }
@@ -62,8 +65,10 @@ message_complete(http_parser *parser)
 	struct h1 *h = parser->data;
 
 	/* 100 and its like come before the answer (RFC 9110, 15.2). */
-	if (parser->status_code >= 100 && parser->status_code < 200)
+	if (parser->status_code >= 100 && parser->status_code < 200) {
+		h->in_body = false;
 		return 0;
+	}
 	h->done = true;
 	h->keep_alive = http_should_keep_alive(parser) != 0;
 	h->status = (int)parser->status_code;
@@ -86,7 +91,6 @@ h1_new(size_t body_cap_bytes, struct h1 **out)
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return ERR_NOMEM;
 	h->body_cap = body_cap_bytes;
-	http_parser_set_max_header_size(LIMIT_HEADER_LIST_BYTES);
 	*out = h;
 	return ERR_OK;
 }
@@ -161,7 +165,8 @@ h1_post(struct h1 *h, const struct h1_request *r, uint8_t **out, size_t *size_by
 	h->parser.data = h;
 	h->refusal = ERR_OK;
 	h->waiting = true;
-	h->begun = h->done = h->keep_alive = false;
+	h->begun = h->in_body = h->done = h->keep_alive = false;
+	h->head_bytes = 0;
 	h->status = 0;
 	free(h->body);
 	h->body = NULL;
@@ -179,6 +184,8 @@ h1_receive(struct h1 *h, const uint8_t *data, size_t size_bytes, bool *done)
 	if (!h->waiting)
 		return ERR_MALFORMED;
 	h->begun = true;
+	if (!h->in_body)
+		h->head_bytes += size_bytes;
 	used = http_parser_execute(&h->parser, &settings, (const char *)data, size_bytes);
 	if (h->done) {
 		h->waiting = false;
@@ -189,10 +196,10 @@ h1_receive(struct h1 *h, const uint8_t *data, size_t size_bytes, bool *done)
 	}
 	if (h->refusal != ERR_OK)
 		return h->refusal;
-	if (HTTP_PARSER_ERRNO(&h->parser) == HPE_HEADER_OVERFLOW)
-		return ERR_OVERSIZE;
 	if (HTTP_PARSER_ERRNO(&h->parser) != HPE_OK || used != size_bytes)
 		return ERR_MALFORMED;
+	if (!h->in_body && h->head_bytes > LIMIT_HEADER_LIST_BYTES)
+		return ERR_OVERSIZE;
 	*done = false;
 	return ERR_OK;
 }

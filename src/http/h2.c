@@ -29,6 +29,7 @@ struct stream {
 	char claim[40];
 	char reason[128];
 	bool is_post, te_trailers;
+	bool announced; /* a handler knows of it */
 	bool accepted;  /* messages may flow */
 	bool finishing; /* nothing is queued behind what is in out */
 	bool deferred;  /* nghttp2 waits for h2_send() */
@@ -82,7 +83,12 @@ stream_free(struct stream *s)
 static struct stream *
 stream_find(const struct h2 *h, int32_t id)
 {
-	return nghttp2_session_get_stream_user_data(h->session, id);
+	struct stream *s = h->streams;
+
+	/* nghttp2 does not know a call of ours before its headers are out. */
+	while (s != NULL && s->id != id)
+		s = s->next;
+	return s;
 }
 
 static void
@@ -315,15 +321,11 @@ static int
 headers_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
 	struct h2 *h = context;
-	struct stream *s;
 
+	(void)session;
 	if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
-	if ((s = stream_new(h, frame->hd.stream_id)) == NULL)
-		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	return nghttp2_session_set_stream_user_data(session, s->id, s) == 0
-	           ? 0
-	           : NGHTTP2_ERR_CALLBACK_FAILURE;
+	return stream_new(h, frame->hd.stream_id) == NULL ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int
@@ -398,8 +400,10 @@ request_came(struct stream *s)
 		refuse_plainly(s, "415");
 	else if (!s->te_trailers)
 		refuse_plainly(s, "400");
-	else
+	else {
+		s->announced = true;
 		handler->headers(handler->context, s->id, s->path, s->content_type, 0);
+	}
 }
 
 static void
@@ -454,13 +458,14 @@ stream_closed(nghttp2_session *session, int32_t id, uint32_t code, void *context
 	struct stream *s = stream_find(h, id);
 	int status;
 
+	(void)session;
 	if (s == NULL)
 		return 0;
 	status = h->side == H2_CLIENT ? s->grpc_status : -1;
 	if (s->reason[0] == '\0' && code != NGHTTP2_NO_ERROR)
 		copy_text(s->reason, sizeof(s->reason), nghttp2_http2_strerror(code));
-	h->handler.closed(h->handler.context, id, status, s->reason);
-	(void)nghttp2_session_set_stream_user_data(session, id, NULL);
+	if (s->announced)
+		h->handler.closed(h->handler.context, id, status, s->reason);
 	stream_free(s);
 	return 0;
 }
@@ -495,12 +500,13 @@ h2_call(struct h2 *h, const char *path, const char *authority, const char *extra
 		return ERR_NOMEM;
 	provider.source.ptr = s;
 	grpc_reader_init(&s->reader, message_cap);
-	id = nghttp2_submit_request(h->session, NULL, fields, count, &provider, s);
+	id = nghttp2_submit_request(h->session, NULL, fields, count, &provider, NULL);
 	if (id < 0) {
 		stream_free(s);
 		return id == NGHTTP2_ERR_NOMEM ? ERR_NOMEM : ERR_CLOSED;
 	}
 	s->id = id;
+	s->announced = true;
 	*stream = id;
 	return ERR_OK;
 }
