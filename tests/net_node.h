@@ -297,6 +297,11 @@ node_stop(struct node *node)
 	node_check(
 	    ipc_write_blocking(node->control, MSG_STOP, NULL, 0, NULL, 0, -1) == ERR_OK);
 	node_check(waitpid(node->pid, &status, 0) == node->pid);
+#if defined(__SANITIZE_ADDRESS__)
+	/* The search for leaks at exit is what the sandbox is there to prevent. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		status = 0;
+#endif
 	node_check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	close(node->control);
 	close(node->engine);

@@ -361,6 +361,7 @@ slow_handshake_is_ended(void **unused)
 static void
 flood_is_bounded(void **unused)
 {
+	const struct msg_alarm *alarm;
 	int i, fd;
 
 	(void)unused;
@@ -369,7 +370,9 @@ flood_is_bounded(void **unused)
 		close(fd);
 		(void)usleep(1000);
 	}
-	expect_alarm(&a, ALARM_FLOOD, "more handshakes and calls than its budget");
+	/* Which limit is met first depends on how fast the ends of connections are seen. */
+	alarm = node_expect(&a, MSG_ALARM);
+	assert_int_equal(alarm->alarm, ALARM_FLOOD);
 	fd = connect_from("127.0.8.4", &a);
 	assert_true(hangs_up(fd, 60));
 	close(fd);
@@ -389,8 +392,8 @@ s_client(const char *arguments, const char *expected)
 	while (node_wait(&a, MSG_ALARM, 1))
 		;
 	(void)snprintf(line, sizeof(line),
-	    "cd %s && sleep 1 | timeout 3 openssl s_client -connect %s:%u -bind %s:0 %s "
-	    ">s_client.log 2>&1",
+	    "cd %s && timeout 3 openssl s_client -ign_eof -connect %s:%u -bind %s:0 %s "
+	    "</dev/null >s_client.log 2>&1",
 	    mesh.dir, a.address, mesh.port, b.address, arguments);
 	(void)!system(line);
 	expect_alarm(&a,
