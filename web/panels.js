@@ -76,7 +76,7 @@ function incidentItem(incident) {
 	const parts = [
 		h('div', { class: 'title' }, mark(state), h('b', {}, visible(incident.name)), h('span', { class: 'tag' }, words), h('span', { class: 'right' }, clock(incident.t))),
 		h('div', { class: 'detail' }, EVIDENCE[incident.evidence] ?? visible(incident.evidence)),
-		h('div', { class: 'detail' }, `${visible(incident.event)}${incident.source ? ` from ${visible(incident.source)}` : ''} · score ${short(incident.score)}`, h('span', { class: 'id' }, visible(incident.id))),
+		h('div', { class: 'detail' }, `${visible(incident.event)}${incident.source ? ` from ${visible(incident.source)}` : ''} · score ${short(incident.score)} `, h('span', { class: 'id' }, visible(incident.id))),
 	];
 	if (incident.votes > 0) {
 		const bar = h('i');
@@ -116,7 +116,7 @@ function threatItem(event) {
 		h('div', { class: 'title' }, mark(act ? 'quarantined' : 'attacked'), h('b', {}, visible(event.node_id)),
 			h('span', { class: 'tag' }, visible(event.method)), h('span', { class: 'tag' }, visible(event.decision)),
 			h('span', { class: 'right' }, `score ${short(event.score)}`)),
-		h('div', { class: 'detail' }, `${clock(Date.parse(event.reported_at))} · ${visible(event.event_type)} from ${visible(event.source_ip) || 'this host'}`,
+		h('div', { class: 'detail' }, `${clock(Date.parse(event.reported_at))} · ${visible(event.event_type)} from ${visible(event.source_ip) || 'this host'} `,
 			...(event.incident ? [h('span', { class: 'id' }, visible(event.incident))] : [])),
 	];
 }

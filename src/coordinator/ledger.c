@@ -4,13 +4,7 @@
 #include "coordinator/ledger.h"
 #include "core/ballot.h"
 #include "core/certificate.h"
-
-/* Kept in order of (second, hash), which is the order that the rule speaks of. */
-struct precaution {
-	uint64_t second;
-	struct hash hash;
-	struct incident *incident;
-};
+#include "core/precaution.h"
 
 struct member_word {
 	int64_t released;    /* highest round of a RELEASE; -1: none */
@@ -29,9 +23,10 @@ struct ledger {
 	struct map *by_incident;
 	struct incident **incidents;
 	size_t incident_count, incident_room;
-	struct precaution *precautions;
-	size_t precaution_count, precaution_room;
-	bool stale; /* precaution_stands and released must be derived anew */
+	struct precautions precautions;
+	struct map *of_precaution; /* its hash to its incident */
+	uint32_t *counts;          /* scratch of precaution_judge() */
+	bool stale;                /* precaution_stands and released must be derived anew */
 };
 
 enum err
@@ -45,12 +40,14 @@ ledger_new(const struct crypto *crypto, const struct roster *roster, struct ledg
 		return ERR_NOMEM;
 	l->crypto = crypto;
 	l->roster = roster;
-	if ((l->members = calloc(count + 1, sizeof(*l->members))) == NULL)
+	if ((l->members = calloc(count + 1, sizeof(*l->members))) == NULL ||
+	    (l->counts = calloc(count + 1, sizeof(*l->counts))) == NULL)
 		goto fail;
 	for (size_t i = 0; i < count; i++)
 		l->members[i].released = -1;
 	/* Incident ids are hashes of what the CA fixed; nobody can grind collisions that matter. */
-	if ((err = map_new(sizeof(struct incident_id), 0, &l->by_incident)) != ERR_OK)
+	if ((err = map_new(sizeof(struct incident_id), 0, &l->by_incident)) != ERR_OK ||
+	    (err = map_new(sizeof(struct hash), 0, &l->of_precaution)) != ERR_OK)
 		goto fail;
 	*out = l;
 	return ERR_OK;
@@ -71,8 +68,10 @@ ledger_free(struct ledger *l)
 		free(l->incidents[i]);
 	}
 	free(l->incidents);
-	free(l->precautions);
+	precaution_free(&l->precautions);
+	free(l->counts);
 	free(l->members);
+	map_free(l->of_precaution);
 	map_free(l->by_incident);
 	free(l);
 }
@@ -219,29 +218,19 @@ add_voice(struct voice **list, size_t *count, member_index member, uint64_t time
 	return ERR_OK;
 }
 
-static int
-precaution_compare(const struct precaution *a, const struct precaution *b)
-{
-	if (a->second != b->second)
-		return a->second < b->second ? -1 : 1;
-	return memcmp(a->hash.bytes, b->hash.bytes, sizeof(a->hash.bytes));
-}
-
 static enum err
 add_precaution(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
 {
-	struct precaution *list, new = { e->entry.header.time_ms / 1000, e->hash, incident };
-	size_t at;
+	struct precaution precaution = {
+		.second = e->entry.header.time_ms / 1000,
+		.hash = e->hash,
+		.subject = e->subject,
+	};
+	enum err err;
 
-	list = grown(l->precautions, l->precaution_count, &l->precaution_room, sizeof(*list));
-	if (list == NULL)
-		return ERR_NOMEM;
-	l->precautions = list;
-	for (at = l->precaution_count; at > 0 && precaution_compare(&list[at - 1], &new) > 0; at--)
-		list[at] = list[at - 1];
-	list[at] = new;
-	l->precaution_count++;
-	return ERR_OK;
+	if ((err = map_put(l->of_precaution, e->hash.bytes, incident)) != ERR_OK)
+		return err;
+	return precaution_add(&l->precautions, &precaution);
 }
 
 static enum err
@@ -371,26 +360,6 @@ ledger_evicted(struct ledger *l, const struct node_id *author)
 
 /* ---- what follows ------------------------------------------------------------- */
 
-/*
- * "one stands iff fewer than max(1, heads/3) other subjects' precautions,
- * whatever became of them, precede it by (second, hash) in the 24 h before it"
- */
-static bool
-precaution_stands(const struct ledger *l, size_t at)
-{
-	const struct precaution *p = &l->precautions[at], *before;
-	size_t others = 0, limit = roster_precautions(l->roster);
-
-	for (size_t i = at; i > 0 && others < limit; i--) {
-		before = &l->precautions[i - 1];
-		if (before->second + LIMIT_PRECAUTION_MS / 1000 < p->second)
-			break;
-		if (before->incident->subject != p->incident->subject)
-			others++;
-	}
-	return others < limit;
-}
-
 enum incident_level
 incident_level(const struct incident *incident)
 {
@@ -416,9 +385,11 @@ derive(struct ledger *l)
 	}
 	for (size_t i = 0; i < l->incident_count; i++)
 		l->incidents[i]->precaution_stands = false;
-	for (size_t i = 0; i < l->precaution_count; i++)
-		if (precaution_stands(l, i))
-			l->precautions[i].incident->precaution_stands = true;
+	precaution_judge(&l->precautions, roster_precautions(l->roster), l->counts);
+	for (size_t i = 0; i < l->precautions.count; i++) {
+		incident = map_get(l->of_precaution, l->precautions.list[i].hash.bytes);
+		incident->precaution_stands |= l->precautions.list[i].stands;
+	}
 	for (size_t i = 0; i < l->incident_count; i++) {
 		incident = l->incidents[i];
 		word = &l->members[incident->subject];

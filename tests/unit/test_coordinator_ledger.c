@@ -1,0 +1,197 @@
+/*
+ * The ledger says of a member what its proven entries say, whatever order
+ * they came in, and nothing that was not proven.
+ */
+#include "coordinator/ledger.h"
+#include "tests/mesh.h"
+
+#define HEADS  6
+#define NOW_MS (MESH_TIME_MS + 1000)
+
+static struct mesh mesh;
+static uint8_t bytes[4][4096];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	mesh_make(&mesh, HEADS);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	mesh_free(&mesh);
+	return 0;
+}
+
+static struct span
+self_report(
+    const struct mesh_member *author, enum self_report_kind kind, uint64_t time_ms, uint8_t *out)
+{
+	struct entry e = { .kind = ENTRY_SELF_REPORT, .header = mesh_header(&mesh, author) };
+
+	e.header.time_ms = time_ms;
+	e.self_report = (struct self_report){ .kind = kind, .reason = CLASS_HONEYPOT_TRIPPED };
+	return (struct span){ out, mesh_envelope(author, &e, out, sizeof(bytes[0])) };
+}
+
+static enum err
+give(struct ledger *l, struct span envelope)
+{
+	static struct ledger_entry entry;
+	enum err err = ledger_check(l, envelope, &entry);
+
+	return err == ERR_OK ? ledger_apply(l, &entry) : err;
+}
+
+static void
+statuses(struct ledger *l, char out[HEADS + 1])
+{
+	static const char letters[] = { [STATUS_HEALTHY] = '.',
+		[STATUS_ATTACKED] = 'a',
+		[STATUS_RESTRICTED] = 'r',
+		[STATUS_QUARANTINED] = 'Q',
+		[STATUS_UNREACHABLE] = 'u' };
+
+	for (size_t i = 0; i < HEADS; i++)
+		out[i] = letters[ledger_status(l, mesh.members[i].index, NOW_MS)];
+	out[HEADS] = '\0';
+}
+
+/* Of six heads two precautions stand; the third by (second, hash) stood down, in every order. */
+static void
+order_of_arrival_does_not_matter(void **state)
+{
+	static const size_t orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 },
+		{ 2, 0, 1 }, { 2, 1, 0 } };
+	struct span reports[3];
+	struct ledger *l;
+	char seen[HEADS + 1];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		reports[i] = self_report(&mesh.members[i], SELF_REPORT_PRECAUTION,
+		    MESH_TIME_MS - 30000 + 1000 * i, bytes[i]);
+	for (size_t o = 0; o < 6; o++) {
+		assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+		for (size_t i = 0; i < 3; i++)
+			assert_ok(give(l, reports[orders[o][i]]));
+		statuses(l, seen);
+		assert_string_equal(seen, "QQa...");
+		assert_int_equal(ledger_incident_count(l), 3);
+		ledger_free(l);
+	}
+}
+
+static struct span
+certificate(enum level level, uint8_t skip, uint8_t *out)
+{
+	static uint8_t voters[1], signatures[HEADS * 64];
+	const struct mesh_member *subject = mesh_at(&mesh, 0);
+	struct entry e = { .kind = ENTRY_CERTIFICATE,
+		.header = mesh_header(&mesh, &mesh.members[0]) };
+	struct ballot ballot = mesh_ballot(&mesh, subject);
+	size_t n = 0;
+
+	ballot.level = level;
+	voters[0] = 0;
+	for (uint8_t i = 1 + skip; i < HEADS; i++) {
+		struct signature signature = mesh_vote(mesh_at(&mesh, i), &ballot);
+
+		voters[0] |= (uint8_t)(1 << i);
+		memcpy(signatures + 64 * n++, signature.bytes, 64);
+	}
+	e.certificate = (struct certificate){ .level = level,
+		.subject = subject->id,
+		.epoch = 1,
+		.window = ballot.window,
+		.voters = { voters, 1 },
+		.signatures = { signatures, 64 * n } };
+	return (struct span){ out, mesh_envelope(&mesh.members[0], &e, out, sizeof(bytes[0])) };
+}
+
+/* A quorum certificate holds its subject until a RELEASE of that round; three of five others are needed. */
+static void
+a_certificate_holds_until_release(void **state)
+{
+	struct ledger *l;
+	member_index subject = 0;
+
+	(void)state;
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_err(ERR_QUORUM, give(l, certificate(LEVEL_QUARANTINE, 3, bytes[0])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_HEALTHY);
+	assert_ok(give(l, certificate(LEVEL_QUARANTINE, 2, bytes[0])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_QUARANTINED);
+	assert_int_equal(ledger_incident(l, 0)->voter_count, 3);
+	assert_string_equal(incident_evidence_text(ledger_incident(l, 0)), "certificate");
+	assert_ok(give(l, certificate(LEVEL_RELEASE, 2, bytes[1])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_HEALTHY);
+	assert_int_equal(incident_level(ledger_incident(l, 0)), INCIDENT_RELEASED);
+	ledger_free(l);
+}
+
+/* A touched witness is attacked for as long as its grounds last; its subject stands accused only. */
+static void
+a_statement_marks_its_witness_for_a_while(void **state)
+{
+	struct entry e = { .kind = ENTRY_STATEMENT,
+		.header = mesh_header(&mesh, &mesh.members[0]) };
+	struct ledger *l;
+	size_t size;
+
+	(void)state;
+	e.statement = (struct statement){ .subject = mesh.members[1].id,
+		.class = CLASS_HONEYPOT_TRIPPED,
+		.source = { { 4, { 10, 77, 0, 2 } }, 4000 },
+		.destination = { { 4, { 10, 77, 0, 1 } }, 2222 },
+		.score = 9,
+		.seen_ms = MESH_TIME_MS };
+	size = mesh_envelope(&mesh.members[0], &e, bytes[0], sizeof(bytes[0]));
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_ok(give(l, (struct span){ bytes[0], size }));
+	assert_int_equal(ledger_status(l, mesh.members[0].index, NOW_MS), STATUS_ATTACKED);
+	assert_int_equal(ledger_status(l, mesh.members[0].index, MESH_TIME_MS + LIMIT_GROUNDS_MS),
+	    STATUS_HEALTHY);
+	assert_int_equal(ledger_status(l, mesh.members[1].index, NOW_MS), STATUS_HEALTHY);
+	assert_int_equal(incident_level(ledger_incident(l, 0)), INCIDENT_ACCUSED);
+	ledger_free(l);
+}
+
+/* Every single flipped bit of an entry is refused and changes nothing. */
+static void
+a_damaged_entry_changes_nothing(void **state)
+{
+	struct span report =
+	    self_report(&mesh.members[0], SELF_REPORT_CONFESSION, MESH_TIME_MS, bytes[0]);
+	struct ledger *l;
+
+	(void)state;
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	for (size_t bit = 0; bit < 8 * report.size_bytes; bit++) {
+		bytes[0][bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (give(l, report) == ERR_OK)
+			fail_msg("accepted with bit %zu flipped", bit);
+		bytes[0][bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	assert_int_equal(ledger_incident_count(l), 0);
+	assert_ok(give(l, report));
+	assert_int_equal(ledger_status(l, mesh.members[0].index, NOW_MS), STATUS_QUARANTINED);
+	ledger_free(l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(order_of_arrival_does_not_matter),
+		cmocka_unit_test(a_certificate_holds_until_release),
+		cmocka_unit_test(a_statement_marks_its_witness_for_a_while),
+		cmocka_unit_test(a_damaged_entry_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

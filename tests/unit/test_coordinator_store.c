@@ -1,0 +1,169 @@
+/*
+ * The store gives back what it took, in order, refuses doubles, keeps within
+ * its limits in small steps, and forgets what was rolled back.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+#include "coordinator/store.h"
+#include "tests/check.h"
+
+static char directory[64];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	/* In memory where there is such a place: the purge takes 100,000 commits. */
+	strcpy(directory,
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm/store-XXXXXX" : "/tmp/store-XXXXXX");
+	return mkdtemp(directory) == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	char path[96];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/coordinator.db", directory);
+	unlink(path);
+	return rmdir(directory);
+}
+
+static struct store_report
+report(uint64_t reported_ms, const uint8_t *nonce)
+{
+	return (struct store_report){ .reported_ms = reported_ms,
+		.node = "node-a",
+		.score = 9,
+		.event_type = "HONEYPOT_TRIPPED",
+		.source_ip = "10.0.0.1",
+		.decision = "quarantine",
+		.method = "rule-based",
+		.incident = "",
+		.nonce = nonce };
+}
+
+struct seen {
+	uint64_t first, last;
+	size_t count;
+};
+
+static void
+see_report(void *context, const struct store_report *r)
+{
+	struct seen *seen = context;
+
+	if (seen->count++ == 0)
+		seen->first = r->reported_ms;
+	assert_true(r->reported_ms >= seen->last);
+	seen->last = r->reported_ms;
+}
+
+static void
+reports_are_bounded_and_ordered(void **state)
+{
+	uint8_t nonce[16] = { 7 };
+	struct store_report r;
+	struct seen seen = { 0 };
+	struct store *s;
+	uint64_t count;
+
+	(void)state;
+	assert_ok(store_open(directory, &s));
+	r = report(1, nonce);
+	assert_ok(store_add_report(s, &r));
+	assert_err(ERR_REPLAY, store_add_report(s, &r));
+	for (uint64_t i = 2; i <= LIMIT_REPORTS_KEPT + 50; i++) {
+		r = report(i, NULL);
+		assert_ok(store_add_report(s, &r));
+	}
+	assert_ok(store_count_reports(s, &count));
+	assert_int_equal(count, LIMIT_REPORTS_KEPT);
+	assert_ok(store_each_report(s, 0, 10, see_report, &seen));
+	assert_int_equal(seen.count, 10);
+	assert_int_equal(seen.first, LIMIT_REPORTS_KEPT + 41);
+	memset(&seen, 0, sizeof(seen));
+	assert_ok(store_each_report(s, LIMIT_REPORTS_KEPT + 47, 10, see_report, &seen));
+	assert_int_equal(seen.count, 3);
+	store_close(s);
+}
+
+static void
+count_author(void *context, const struct node_id *author)
+{
+	((size_t *)context)[author->bytes[0]]++;
+}
+
+static void
+count_entry(void *context, const struct store_entry *e)
+{
+	((size_t *)context)[e->author.bytes[0]]++;
+}
+
+static void
+add_entry(struct store *s, uint8_t author, uint8_t number, bool standing, enum err expected)
+{
+	struct store_entry e = { .hash = { { author, number } },
+		.author = { { author } },
+		.time_ms = number,
+		.standing = standing,
+		.envelope = { (const uint8_t *)"x", 1 } };
+
+	assert_err(expected, store_add_entry(s, &e));
+}
+
+static void
+standing_entries_are_never_evicted(void **state)
+{
+	size_t evicted[4] = { 0 }, kept[4] = { 0 };
+	const struct node_id one = { { 1 } };
+	struct store *s;
+
+	(void)state;
+	assert_ok(store_open(directory, &s));
+	for (uint8_t i = 0; i < 10; i++) {
+		add_entry(s, 1, i, i % 2 == 0, ERR_OK);
+		add_entry(s, 2, i, false, ERR_OK);
+	}
+	add_entry(s, 1, 3, false, ERR_REPLAY);
+	assert_ok(store_evict_entries(s, &one, 100, count_author, evicted));
+	assert_int_equal(evicted[1], 5);
+	assert_int_equal(evicted[2], 0);
+	assert_ok(store_evict_entries(s, NULL, 4, count_author, evicted));
+	assert_int_equal(evicted[2], 4);
+	store_close(s);
+	assert_ok(store_open(directory, &s));
+	assert_ok(store_each_entry(s, count_entry, kept));
+	assert_int_equal(kept[1], 5);
+	assert_int_equal(kept[2], 6);
+	store_close(s);
+}
+
+static void
+what_is_rolled_back_never_was(void **state)
+{
+	const struct hash hash = { { 3, 1 } };
+	struct store *s;
+
+	(void)state;
+	assert_ok(store_open(directory, &s));
+	assert_ok(store_begin(s));
+	add_entry(s, 3, 1, true, ERR_OK);
+	assert_true(store_has_entry(s, &hash));
+	store_rollback(s);
+	assert_false(store_has_entry(s, &hash));
+	store_close(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reports_are_bounded_and_ordered),
+		cmocka_unit_test(standing_entries_are_never_evicted),
+		cmocka_unit_test(what_is_rolled_back_never_was),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
