@@ -1,0 +1,269 @@
+/*
+ * phalanx ca and phalanx audit, as people run them: what they make, and what
+ * they refuse with which words.
+ */
+#include <limits.h>
+#include <sys/wait.h>
+#include "sys/wholefile.h"
+#include "tests/unit/feed_fixture.h"
+
+static char directory[32], binary[PATH_MAX];
+
+/* Runs phalanx there; its status and, in said, all it printed. */
+static char said[65536];
+
+static int
+run(const char *format, ...)
+{
+	char arguments[1024], command[PATH_MAX + 2048];
+	va_list list;
+	size_t size;
+	FILE *pipe;
+
+	va_start(list, format);
+	vsnprintf(arguments, sizeof(arguments), format, list);
+	va_end(list);
+	snprintf(command, sizeof(command), "cd %s && PHALANX=%s && { %s; } 2>&1", directory, binary,
+	    arguments);
+	assert_non_null(pipe = popen(command, "r"));
+	size = fread(said, 1, sizeof(said) - 1, pipe);
+	said[size] = '\0';
+	return WEXITSTATUS(pclose(pipe));
+}
+
+#define assert_run(status, words, ...)                                                            \
+	do {                                                                                      \
+		int status_ = run(__VA_ARGS__);                                                   \
+		if (status_ != (status) || strstr(said, words) == NULL)                           \
+			fail_msg("exit %d, expected %d with \"%s\":\n%s", status_, status, words, \
+			    said);                                                                \
+	} while (0)
+
+static int
+setup(void **unused)
+{
+	char *end;
+	ssize_t n;
+
+	(void)unused;
+	assert_int_not_equal(sodium_init(), -1);
+	n = readlink("/proc/self/exe", binary, sizeof(binary) - 32);
+	assert_true(n > 0);
+	binary[n] = '\0';
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(end = strrchr(binary, '/'));
+		*end = '\0';
+	}
+	strcat(binary, "/bin/phalanx");
+	strcpy(directory, "/tmp/phalanx-ca.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	return 0;
+}
+
+static int
+teardown(void **unused)
+{
+	(void)unused;
+	return nftw(directory, fixture_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A mesh of three and a coordinator, from nothing to files that a node can start with. */
+static void
+a_mesh_is_made(void **unused)
+{
+	struct roster *roster;
+	char path[128], ca[128];
+
+	(void)unused;
+	assert_run(0, "", "$PHALANX ca init --dir ca --mesh bank");
+	assert_int_equal(strlen(said), 65);
+	for (char c = 'a'; c <= 'c'; c++) {
+		assert_run(0, "",
+		    "$PHALANX ca request --state %c --name node-%c --address 10.0.0.%d --address "
+		    "fd00::%d --dns node-%c.bank >%c.json",
+		    c, c, c - 'a' + 1, c - 'a' + 1, c, c);
+		assert_run(0, "enrolled node-", "$PHALANX ca enrol --dir ca %c.json", c);
+	}
+	assert_run(0, "", "$PHALANX ca request --state k --name board --address 10.0.0.9 >k.json");
+	assert_run(0, "enrolled board", "$PHALANX ca enrol --dir ca --role coordinator k.json");
+	assert_run(0, "3 nodes, 3 of them heads, weight 80",
+	    "$PHALANX ca epoch --dir ca --threshold 8 --weight node-b=16");
+	assert_run(0, "", "$PHALANX ca bundle --dir ca node-a --out a");
+	assert_run(0, "coordinator", "$PHALANX ca show --dir ca");
+	assert_run(0, "\"role\": \"coordinator\"", "$PHALANX --json ca show --dir ca");
+	snprintf(path, sizeof(path), "%s/a/roster", directory);
+	snprintf(ca, sizeof(ca), "%s/a/certs/ca.pem", directory);
+	assert_ok(identity_load_roster(path, ca, crypto_sodium(), &roster));
+	assert_int_equal(roster_count(roster), 3);
+	assert_int_equal(roster_parameters(roster)->threshold, 8);
+	assert_string_equal(roster_mesh_name(roster), "bank");
+	roster_free(roster);
+}
+
+/* OpenSSL agrees on the leaf, for both purposes and to the letter of RFC 5280. */
+static void
+leaves_are_strict(void **unused)
+{
+	(void)unused;
+	assert_run(0, "OK",
+	    "openssl verify -x509_strict -purpose sslserver -CAfile a/certs/ca.pem "
+	    "a/certs/peer.pem");
+	assert_run(0, "OK",
+	    "openssl verify -x509_strict -purpose sslclient -CAfile a/certs/ca.pem "
+	    "a/certs/peer.pem");
+	assert_run(0, "IP Address:10.0.0.1, IP Address:FD00:0:0:0:0:0:0:1, URI:phalanx://bank/",
+	    "openssl x509 -in a/certs/peer.pem -noout -ext subjectAltName");
+	assert_run(0, "prime256v1", "openssl x509 -in a/certs/peer.pem -noout -text");
+	assert_run(0, "600 600", "echo $(stat -c %%a a/identity.key a/certs/peer.key)");
+}
+
+/* Nothing is enrolled, signed or overwritten twice, and it says what stands in the way. */
+static void
+nothing_twice(void **unused)
+{
+	(void)unused;
+	assert_run(1, "never overwritten", "$PHALANX ca init --dir ca --mesh bank");
+	assert_run(
+	    1, "the name of node-a is enrolled already", "$PHALANX ca enrol --dir ca a.json");
+	assert_run(0, "", "$PHALANX ca request --state a --name node-x --address 10.0.0.7 >x.json");
+	assert_run(1, "the identity key of node-x is enrolled already, as node-a",
+	    "$PHALANX ca enrol --dir ca x.json");
+	assert_run(0, "",
+	    "mkdir -p y/certs && cp a/certs/peer.key y/certs && $PHALANX ca request --state y "
+	    "--name node-y --address 10.0.0.8 >y.json");
+	assert_run(1, "the TLS key of node-y is enrolled already, as node-a",
+	    "$PHALANX ca enrol --dir ca y.json");
+	assert_run(1, "epoch 1 is signed already", "$PHALANX ca epoch --dir ca");
+	assert_run(
+	    1, "is not the key that was enrolled", "$PHALANX ca bundle --dir ca node-a --out b");
+	assert_run(1, "is not enrolled", "$PHALANX ca bundle --dir ca nobody --out n");
+}
+
+/* A request that is not wholly its sender's is refused, as is a bad name. */
+static void
+bad_requests_are_refused(void **unused)
+{
+	(void)unused;
+	assert_run(0, "", "$PHALANX ca request --state z --name node-z --address 10.0.0.6 >z.json");
+	assert_run(1, "does not prove",
+	    "sed s/10.0.0.6/10.0.0.5/ z.json >f.json; $PHALANX ca enrol "
+	    "--dir ca f.json");
+	assert_run(1, "does not prove",
+	    "jq --slurpfile o a.json '.csr = $o[0].csr' z.json >f.json; $PHALANX ca enrol --dir ca "
+	    "f.json");
+	assert_run(1, "one too many",
+	    "jq '.role = \"operator\"' z.json >f.json; $PHALANX ca enrol --dir ca f.json");
+	assert_run(1, "line 2", "echo '{' >f.json; $PHALANX ca enrol --dir ca f.json");
+	assert_run(1, "duplicate",
+	    "sed 's/\"port\": 9000/\"port\": 9000, \"port\": 9000/' z.json "
+	    ">f.json; $PHALANX ca enrol --dir ca f.json");
+	assert_run(
+	    2, "letters, digits", "$PHALANX ca request --state z --name ../z --address 10.0.0.6");
+	assert_run(
+	    2, "letters, digits", "$PHALANX ca request --state z --name '' --address 10.0.0.6");
+	assert_run(
+	    2, "not an IPv4 or IPv6", "$PHALANX ca request --state z --name z --address 10.0.0");
+	assert_run(2, "not a DNS name",
+	    "$PHALANX ca request --state z --name z --address 10.0.0.6 --dns 'a b'");
+	assert_run(
+	    2, "--port", "$PHALANX ca request --state z --name z --address 10.0.0.6 --port 0");
+	assert_run(1, "longer than the CA", "$PHALANX ca enrol --dir ca --days 36500 z.json");
+	assert_run(1, "phalanx ca init", "$PHALANX ca enrol --dir nowhere z.json");
+}
+
+/* A record that somebody put into the CA's directory is found out. */
+static void
+slipped_in_records_are_refused(void **unused)
+{
+	(void)unused;
+	assert_run(0, "",
+	    "$PHALANX ca init --dir evil --mesh bank && $PHALANX ca enrol --dir evil "
+	    "z.json && cp evil/enrolments/node-z.* ca/enrolments/");
+	assert_run(1, "is not signed by this CA", "$PHALANX ca show --dir ca");
+	assert_run(0, "", "rm ca/enrolments/node-z.*; $PHALANX ca show --dir ca");
+}
+
+/* Three entries of node-a, in the state directory a. */
+static void
+write_feed(void)
+{
+	struct fixture f = { 0 };
+	char path[128], ca[128];
+	struct roster *roster;
+	struct feed *feed;
+	static struct notes out;
+
+	snprintf(f.directory, sizeof(f.directory), "%s/a", directory);
+	snprintf(path, sizeof(path), "%s/a/roster", directory);
+	snprintf(ca, sizeof(ca), "%s/a/certs/ca.pem", directory);
+	assert_ok(identity_load_roster(path, ca, crypto_sodium(), &roster));
+	snprintf(path, sizeof(path), "%s/a/identity.key", directory);
+	assert_ok(identity_load(path, &f.key));
+	f.mesh.roster = roster;
+	f.mesh.id = *roster_mesh(roster);
+	f.config = (struct feed_config){ .directory = f.directory,
+		.crypto = crypto_sodium(),
+		.roster = roster,
+		.self = roster_find_name(roster, "node-a"),
+		.key = f.key };
+	assert_ok(feed_open(&f.config, &feed));
+	for (uint32_t i = 0; i < 3; i++)
+		fixture_stage(&f, feed, i);
+	assert_ok(feed_commit(feed, note_committed, &out));
+	feed_close(feed);
+	identity_free(f.key);
+	roster_free(roster);
+}
+
+/* Each way to doctor a log is found, with the line and the kind of the fault. */
+static void
+audits_find_it(void **unused)
+{
+	(void)unused;
+	write_feed();
+	assert_run(0, "3 entries hold", "$PHALANX audit verify --dir a");
+	assert_run(0, "\"ok\": true", "$PHALANX audit verify --dir a --json");
+	assert_run(0, "score=9", "$PHALANX audit show --dir a");
+	assert_run(0, "\"author_name\":\"node-a\"", "$PHALANX --json audit show --dir a");
+	assert_run(1, "f.log:3: deletion: sequences 2 to 2 of node-a are missing",
+	    "sed 3d a/audit.log >f.log; $PHALANX audit verify --dir a --file f.log");
+	assert_run(0, "2 entries hold",
+	    "head -3 a/audit.log >f.log; $PHALANX audit verify --dir a --file f.log");
+	assert_run(1, "f.log:2: summary:",
+	    "sed '2s/\"score\":9/\"score\":1/' a/audit.log >f.log; $PHALANX audit verify --dir a "
+	    "--file f.log");
+	assert_run(1, "f.log:3: signature:",
+	    "sed '3s/\"signature\":\"..../\"signature\":\"AAAA/' a/audit.log >f.log; $PHALANX "
+	    "audit "
+	    "verify --dir a --file f.log");
+	assert_run(1, "f.log:3: order:",
+	    "sed -n '1p;3p' a/audit.log >f.log; sed -n 2p a/audit.log >>f.log; $PHALANX audit "
+	    "verify "
+	    "--dir a --file f.log");
+	assert_run(1, "f.log:1: header:",
+	    "sed '1s/[0-9a-f]\\{32\\}/00000000000000000000000000000000/' a/audit.log >f.log; "
+	    "$PHALANX audit verify --dir a --file f.log");
+	assert_run(1, "f.log:5: torn:",
+	    "(cat a/audit.log; printf '{\"seq\":4') >f.log; $PHALANX audit verify --dir a --file "
+	    "f.log");
+	assert_run(1, "contradicts",
+	    "sed '2s/HONEYPOT_TRIPPED/\\x1b[31mfake/' a/audit.log >f.log; $PHALANX audit show "
+	    "--dir a "
+	    "--file f.log");
+	assert_null(strchr(said, '\x1b'));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mesh_is_made),
+		cmocka_unit_test(leaves_are_strict),
+		cmocka_unit_test(nothing_twice),
+		cmocka_unit_test(bad_requests_are_refused),
+		cmocka_unit_test(slipped_in_records_are_refused),
+		cmocka_unit_test(audits_find_it),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
