@@ -155,6 +155,7 @@
 #define LIMIT_TOPOLOGY_MS        10000
 #define LIMIT_REGISTER_AGE_S     60
 #define LIMIT_REGISTER_AHEAD_S   5
+#define LIMIT_PEERS_ANSWERED     128  /* told to one that registers, in turn: the answer stays under LIMIT_COORDINATOR_REPLY_BYTES */
 #define LIMIT_REPORTS_PAGE       1000 /* ?limit= at most */
 #define LIMIT_HTTP_DRAIN_BYTES   (1024 * 1024) /* of a body that is refused for its size */
 #define LIMIT_HTTP_NONCES        4096 /* signed requests a node in LIMIT_REGISTER_AGE_S */

@@ -113,20 +113,33 @@ peer_json(const struct registry_node *node)
 	    "last_seen", json_time(node->seen_ms));
 }
 
+/* Up to `most` of the active nodes, from that one on and around. */
 static json_t *
-active_peers(const struct coordinator *c, const struct registry_node *except)
+active_peers(
+    const struct coordinator *c, const struct registry_node *except, size_t from, size_t most)
 {
 	uint64_t now_ms = loop_unix_ms();
+	size_t count = registry_count(c->registry);
 	const struct registry_node *node;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < registry_count(c->registry); i++) {
-		node = registry_at(c->registry, i);
+	for (size_t i = 0; i < count && json_array_size(list) < most; i++) {
+		node = registry_at(c->registry, (from + i) % count);
 		if (node != except && node->address[0] != '\0' &&
 		    node->seen_ms + LIMIT_PEERS_ACTIVE_MS > now_ms)
 			json_array_append_new(list, peer_json(node));
 	}
 	return list;
+}
+
+/* All of them in a small mesh; in a large one as many as an answer holds, others each time. */
+static json_t *
+peers_in_turn(struct coordinator *c, const struct registry_node *except)
+{
+	size_t count = registry_count(c->registry);
+
+	c->turn = count > LIMIT_PEERS_ANSWERED ? (c->turn + LIMIT_PEERS_ANSWERED) % count : 0;
+	return active_peers(c, except, c->turn, LIMIT_PEERS_ANSWERED);
 }
 
 /* The name's owner on disk, before anybody is told that it owns it. */
@@ -222,7 +235,7 @@ api_register(struct coordinator *c, const struct http_request *request, struct h
 			node->key = r.key;
 		node->seen_ms = now_ms;
 		c->sequence++;
-		reply_json(reply, json_pack("{s:o}", "peers", active_peers(c, node)));
+		reply_json(reply, json_pack("{s:o}", "peers", peers_in_turn(c, node)));
 	}
 	json_decref(object);
 }
@@ -231,7 +244,8 @@ void
 api_peers(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
 	(void)request;
-	reply_json(reply, active_peers(c, NULL));
+	if (!reply_cached(c, &c->peers, reply))
+		reply_and_cache(c, &c->peers, active_peers(c, NULL, 0, SIZE_MAX), reply);
 }
 
 /* ---- telemetry ------------------------------------------------------------------------ */

@@ -27,7 +27,8 @@ struct coordinator {
 	uint64_t started_ms;   /* Unix */
 	uint64_t sequence;     /* changes so far; with started_ms it names a state */
 	uint64_t entries_accepted, entries_refused, reports_accepted;
-	struct cached state, incidents, topology;
+	size_t turn; /* from which node on the next one that registers is told its peers */
+	struct cached state, incidents, topology, peers;
 };
 
 /* Names, keys and entries from the store into registry and ledger. */

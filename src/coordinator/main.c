@@ -184,6 +184,7 @@ close_all(struct coordinator *c)
 	free(c->state.text);
 	free(c->incidents.text);
 	free(c->topology.text);
+	free(c->peers.text);
 }
 
 int

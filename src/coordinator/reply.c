@@ -176,14 +176,16 @@ json_number_short(double number)
 json_t *
 json_hex(const uint8_t *bytes, size_t size_bytes)
 {
-	char text[2 * 64 + 1];
+	static const char digits[] = "0123456789abcdef";
+	char text[2 * 64];
 
 	if (size_bytes > 64)
 		return NULL;
-	for (size_t i = 0; i < size_bytes; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	text[2 * size_bytes] = '\0';
-	return json_string(text);
+	for (size_t i = 0; i < size_bytes; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	return json_stringn_nocheck(text, 2 * size_bytes);
 }
 
 static int
