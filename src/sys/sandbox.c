@@ -250,21 +250,23 @@ add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, const int *bu
 	return 0;
 }
 
+/* Code is neither made nor changed; a loader maps it read-only, from files that Landlock shows. */
 static int
-add_memory(scmp_filter_ctx filter, bool executable)
+add_memory(scmp_filter_ctx filter, const struct sandbox_profile *profile)
 {
 	static const int calls[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
 	size_t i;
-	int error;
+	int error = 0;
 
-	for (i = 0; i < 2; i++) {
-		error = executable ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0)
-		                   : seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
-		                         SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-		if (error != 0)
-			return error;
-	}
-	return 0;
+	for (i = 0; i < 2 && error == 0; i++)
+		error = profile->allow_exec ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0)
+		                            : seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
+		                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (error == 0 && profile->load_libraries && !profile->allow_exec)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+		    SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_EXEC),
+		    SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
+	return error;
 }
 
 static int
@@ -339,7 +341,7 @@ enter_seccomp(const struct sandbox_profile *profile)
 	if (error == 0)
 		error = add_all(filter, SCMP_ACT_ERRNO(EPERM), refused, profile->syscalls);
 	if (error == 0)
-		error = add_memory(filter, profile->allow_exec || profile->load_libraries);
+		error = add_memory(filter, profile);
 	if (error == 0)
 		error = add_sockets(filter, profile->sockets);
 	if (error == 0)

@@ -45,7 +45,7 @@ struct sandbox_profile {
 	bool keep_net_admin;
 	bool allow_fork;    /* the enforcer's short-lived nft child, the parent */
 	bool allow_exec;    /* the parent: execve and executable mappings */
-	bool load_libraries; /* executable mappings alone: the enforcer's nft child */
+	bool load_libraries; /* code mapped from files, never made: the enforcer's nft child */
 	bool keep_setuid;   /* the parent: SETUID, SETGID, KILL too */
 	bool allow_signals; /* the parent */
 };
