@@ -31,11 +31,12 @@ done
 
 # And whole nodes, one after the other, the first while votes on another fly.
 "$TREE/lab/attack" a >/dev/null &
+attack=$!
 for n in b c d; do
 	node kill $n
 	always "node-$n is dead, its kernel's cut of e stays" kernel_holds $n 10.77.0.15
 done
-wait
+wait $attack
 always "nothing passes between e and b" no_way_open e b
 for n in b c d; do node start $n; done
 for n in b c d; do expect 20 "node-$n is back and synced" synced $n; done
