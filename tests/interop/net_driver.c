@@ -1,0 +1,112 @@
+/*
+ * net_driver: a real net process with an engine that echoes envelopes and
+ * counts votes, for clients of other hands.  Prints one JSON object a line,
+ * the first of them where to connect and as whom; ends with its standard input.
+ *
+ * usage: net_driver DIRECTORY-OF-BINARIES
+ */
+#include <poll.h>
+#include "tests/net_node.h"
+#include "sys/crypto.h"
+
+#define CLIENT_ADDRESS "127.0.0.1"
+#define SERVER_ADDRESS "127.0.8.2"
+
+static void
+print_hex(const char *name, const uint8_t *bytes, size_t size_bytes)
+{
+	size_t i;
+
+	printf(", \"%s\": \"", name);
+	for (i = 0; i < size_bytes; i++)
+		printf("%02x", bytes[i]);
+	printf("\"");
+}
+
+static void
+introduce(const struct mesh *mesh, const struct roster *roster)
+{
+	/* Ascending id: 0 dials 1. */
+	const struct member *client = roster_member(roster, 0), *server = roster_member(roster, 1);
+
+	printf("{\"dir\": \"%s\", \"target\": \"%s:%u\", \"client\": \"%s\", \"server\": \"%s\"",
+	    mesh->dir, SERVER_ADDRESS, mesh->port, client->name, server->name);
+	print_hex("mesh", roster_mesh(roster)->bytes, sizeof(roster_mesh(roster)->bytes));
+	print_hex("clientId", client->id.bytes, sizeof(client->id));
+	print_hex("serverId", server->id.bytes, sizeof(server->id));
+	printf("}\n");
+	fflush(stdout);
+}
+
+static void
+serve(struct node *node)
+{
+	const struct msg_envelope *envelope = (const struct msg_envelope *)(void *)node->data;
+	const struct msg_vote *vote = (const struct msg_vote *)(void *)node->data;
+	const struct msg_link *link = (const struct msg_link *)(void *)node->data;
+	const struct msg_alarm *alarm = (const struct msg_alarm *)(void *)node->data;
+	struct msg_vote_ack ack = { .received = 1, .reason = "counted" };
+	struct msg_send echo = { .except = MSG_ALL };
+	uint32_t type;
+	int fd;
+
+	node_check(ipc_read_blocking(node->engine, &type, node->data, sizeof(node->data),
+	               &node->size_bytes, &fd, NODE_WAIT_MS) == ERR_OK);
+	switch (type) {
+	case MSG_ENVELOPE:
+		echo.to = envelope->peer;
+		node_send(node, MSG_SEND, &echo, sizeof(echo), envelope + 1,
+		    node->size_bytes - sizeof(*envelope));
+		break;
+	case MSG_VOTE:
+		ack.call = vote->call;
+		node_send(node, MSG_VOTE_ACK, &ack, sizeof(ack), NULL, 0);
+		break;
+	case MSG_LINK:
+		printf("{\"link\": %u, \"peer\": %u}\n", link->change, link->peer);
+		break;
+	case MSG_ALARM:
+		printf("{\"alarm\": \"%s\"}\n", alarm->detail);
+		break;
+	default:
+		break;
+	}
+	fflush(stdout);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct mesh mesh;
+	static struct node node;
+	struct roster *roster;
+	struct pollfd ready[2];
+
+	if (argc != 2)
+		return 2;
+	mesh_make(&mesh, argv[1]);
+	/* Either may turn out to have the smaller id, so both may be at both places. */
+	mesh_enrol(&mesh, "node-1", CLIENT_ADDRESS " --address " SERVER_ADDRESS, mesh.port, "node");
+	mesh_enrol(&mesh, "node-2", CLIENT_ADDRESS " --address " SERVER_ADDRESS, mesh.port, "node");
+	mesh_run(&mesh, "epoch --dir D");
+	mesh_bundle(&mesh, "node-1");
+	mesh_bundle(&mesh, "node-2");
+	roster = mesh_roster(&mesh, crypto_sodium());
+	node_start(&node, &mesh, roster_member(roster, 1)->name, SERVER_ADDRESS);
+	node_open(&node);
+	introduce(&mesh, roster);
+
+	for (;;) {
+		ready[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
+		ready[1] = (struct pollfd){ .fd = node.engine, .events = POLLIN };
+		node_check(poll(ready, 2, -1) > 0);
+		if (ready[1].revents != 0)
+			serve(&node);
+		if (ready[0].revents != 0)
+			break;
+	}
+	node_stop(&node);
+	roster_free(roster);
+	mesh_remove(&mesh);
+	return 0;
+}
