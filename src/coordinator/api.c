@@ -11,6 +11,7 @@
 #include "coordinator/assets.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/reply.h"
+#include "sys/log.h"
 
 static void
 api_health(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
@@ -164,10 +165,9 @@ serve_endpoint(struct coordinator *c, const struct endpoint_row *row,
 		reply->cors_origin = c->settings->allowed_origin;
 }
 
-void
-api_handle(void *context, const struct http_request *request, struct http_reply *reply)
+static void
+route(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
-	struct coordinator *c = context;
 	const struct asset *asset;
 
 	if (!host_is_ours(c, request)) {
@@ -187,6 +187,20 @@ api_handle(void *context, const struct http_request *request, struct http_reply 
 		refuse_method(reply, "GET");
 	else
 		serve_asset(asset, request, reply);
+}
+
+void
+api_handle(void *context, const struct http_request *request, struct http_reply *reply)
+{
+	struct coordinator *c = context;
+
+	route(c, request, reply);
+	/* A damaged database is set aside at the next start, when nothing has it open. */
+	if (store_is_broken(c->store)) {
+		log_error("store: the database is damaged; stopping, so that the next start sets "
+		          "it aside");
+		loop_stop(c->loop, 1);
+	}
 }
 
 void

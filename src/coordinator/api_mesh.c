@@ -118,7 +118,8 @@ take_items(struct batch *b, const struct http_request *request)
 static void
 log_entry(const struct coordinator *c, const struct ledger_entry *e)
 {
-	log_info("entry kind=%s author=%s subject=%s verified", entry_kind_text(e->entry.kind),
+	log_info("incident=%016" PRIx64 " entry kind=%s author=%s subject=%s verified",
+	    buf_load_u64(e->incident.bytes), entry_kind_text(e->entry.kind),
 	    roster_member(c->roster, e->author)->name, roster_member(c->roster, e->subject)->name);
 }
 

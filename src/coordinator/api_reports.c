@@ -83,10 +83,11 @@ take_report(struct coordinator *c, const struct signer *signer, struct store_rep
 	note_report(c, report);
 	c->reports_accepted++;
 	c->sequence++;
-	log_info("report node=%s event=%s score=%g source=%s decision=%s method=%s%s%s",
-	    report->node, log_word(report->event_type), report->score, log_word(report->source_ip),
-	    log_word(report->decision), log_word(report->method),
-	    *report->incident != '\0' ? " incident=" : "", report->incident);
+	log_info("%s%s%sreport node=%s event=%s score=%g source=%s decision=%s method=%s",
+	    *report->incident != '\0' ? "incident=" : "", report->incident,
+	    *report->incident != '\0' ? " " : "", report->node, log_word(report->event_type),
+	    report->score, log_word(report->source_ip), log_word(report->decision),
+	    log_word(report->method));
 	reply->status = 200;
 }
 

@@ -114,11 +114,50 @@ ballot_is_good(const struct ledger *l, const struct entry *entry, member_index a
 	    l->crypto, &roster_member(l->roster, author)->key, &ballot, &verdict->ballot_signature);
 }
 
+/* Whom an entry of a kind worth keeping speaks of, and whether it proves itself. */
+static enum err
+check_payload(const struct ledger *l, struct ledger_entry *e)
+{
+	size_t checked;
+	enum err err;
+
+	switch (e->entry.kind) {
+	case ENTRY_STATEMENT:
+		return find_subject(l, &e->entry.statement.subject, &e->subject);
+	case ENTRY_VERDICT:
+		e->good = ballot_is_good(l, &e->entry, e->author);
+		return find_subject(l, &e->entry.verdict.subject, &e->subject);
+	case ENTRY_SELF_REPORT:
+		e->subject = e->author;
+		return ERR_OK;
+	case ENTRY_CERTIFICATE:
+		err = certificate_verify(l->crypto, l->roster, &e->entry.certificate, &checked);
+		return err != ERR_OK ? err
+		                     : find_subject(l, &e->entry.certificate.subject, &e->subject);
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		return ERR_RANGE;
+	}
+	return ERR_RANGE;
+}
+
+static uint32_t
+round_of(const struct entry *entry)
+{
+	if (entry->kind == ENTRY_STATEMENT)
+		return entry->statement.round;
+	if (entry->kind == ENTRY_VERDICT)
+		return entry->verdict.round;
+	return entry->kind == ENTRY_SELF_REPORT ? entry->self_report.round
+	                                        : entry->certificate.round;
+}
+
 enum err
 ledger_check(const struct ledger *l, struct span bytes, struct ledger_entry *out)
 {
 	struct envelope envelope;
-	size_t checked;
 	enum err err;
 
 	if ((err = envelope_parse(bytes.data, bytes.size_bytes, &envelope)) != ERR_OK ||
@@ -129,27 +168,11 @@ ledger_check(const struct ledger *l, struct span bytes, struct ledger_entry *out
 	out->envelope = bytes;
 	out->standing = entry_is_urgent(out->entry.kind);
 	out->good = true;
-	switch (out->entry.kind) {
-	case ENTRY_STATEMENT:
-		return find_subject(l, &out->entry.statement.subject, &out->subject);
-	case ENTRY_VERDICT:
-		out->good = ballot_is_good(l, &out->entry, out->author);
-		return find_subject(l, &out->entry.verdict.subject, &out->subject);
-	case ENTRY_SELF_REPORT:
-		out->subject = out->author;
-		return ERR_OK;
-	case ENTRY_CERTIFICATE:
-		err = certificate_verify(l->crypto, l->roster, &out->entry.certificate, &checked);
-		return err != ERR_OK
-		           ? err
-		           : find_subject(l, &out->entry.certificate.subject, &out->subject);
-	case ENTRY_HELLO:
-	case ENTRY_PING:
-	case ENTRY_SYNC_BUCKETS:
-	case ENTRY_SYNC_ITEMS:
-		return ERR_RANGE;
-	}
-	return ERR_RANGE;
+	if ((err = check_payload(l, out)) != ERR_OK)
+		return err;
+	out->incident = incident_of(
+	    l->crypto, &roster_member(l->roster, out->subject)->id, round_of(&out->entry));
+	return ERR_OK;
 }
 
 /* ---- taking in --------------------------------------------------------------- */
@@ -167,11 +190,9 @@ grown(void *list, size_t count, size_t *room, size_t item_bytes)
 }
 
 static enum err
-take_incident(struct ledger *l, member_index subject, uint32_t round, struct incident **out)
+take_incident(struct ledger *l, const struct ledger_entry *e, struct incident **out)
 {
-	struct incident_id id =
-	    incident_of(l->crypto, &roster_member(l->roster, subject)->id, round);
-	struct incident *incident = map_get(l->by_incident, id.bytes), **list;
+	struct incident *incident = map_get(l->by_incident, e->incident.bytes), **list;
 
 	if (incident != NULL) {
 		*out = incident;
@@ -183,10 +204,10 @@ take_incident(struct ledger *l, member_index subject, uint32_t round, struct inc
 	l->incidents = list;
 	if ((incident = calloc(1, sizeof(*incident))) == NULL)
 		return ERR_NOMEM;
-	incident->id = id;
-	incident->subject = subject;
-	incident->round = round;
-	if (map_put(l->by_incident, id.bytes, incident) != ERR_OK) {
+	incident->id = e->incident;
+	incident->subject = e->subject;
+	incident->round = round_of(&e->entry);
+	if (map_put(l->by_incident, e->incident.bytes, incident) != ERR_OK) {
 		free(incident);
 		return ERR_NOMEM;
 	}
@@ -294,17 +315,6 @@ apply_certificate(struct ledger *l, struct incident *incident, const struct ledg
 	return ERR_OK;
 }
 
-static uint32_t
-round_of(const struct entry *entry)
-{
-	if (entry->kind == ENTRY_STATEMENT)
-		return entry->statement.round;
-	if (entry->kind == ENTRY_VERDICT)
-		return entry->verdict.round;
-	return entry->kind == ENTRY_SELF_REPORT ? entry->self_report.round
-	                                        : entry->certificate.round;
-}
-
 enum err
 ledger_apply(struct ledger *l, const struct ledger_entry *e)
 {
@@ -312,7 +322,7 @@ ledger_apply(struct ledger *l, const struct ledger_entry *e)
 	struct incident *incident;
 	enum err err;
 
-	if ((err = take_incident(l, e->subject, round_of(&e->entry), &incident)) != ERR_OK)
+	if ((err = take_incident(l, e, &incident)) != ERR_OK)
 		return err;
 	if (e->entry.kind == ENTRY_STATEMENT)
 		err = apply_statement(l, incident, e);

@@ -51,6 +51,7 @@ struct ledger_entry {
 	struct entry entry;
 	member_index author;
 	member_index subject; /* of whom it speaks */
+	struct incident_id incident;
 	bool standing;
 	bool good; /* a verdict's ballot signature verifies */
 };
