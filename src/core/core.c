@@ -90,8 +90,7 @@ core_free(struct core *c)
 		return;
 	for (size_t i = 0; c->peers != NULL && i < c->member_count; i++)
 		ballots_free(&c->peers[i].incident);
-	if (c->objects.by_hash != NULL)
-		spread_free(c);
+	spread_free(c);
 	links_free(c);
 	isolation_free(c);
 	objects_free(&c->objects);
@@ -120,13 +119,13 @@ start(struct core *c, uint64_t sequence, const struct hash *hash, bool lost_stat
 	c->last_window = ballot_window(c->unix_ms);
 	c->own_sequence = sequence;
 	c->own_hash = *hash;
-	isolation_lock_now(c);
-	sync_evaluate(c);
-	isolation_update_all(c);
 	if (newest != NULL)
 		sync_check_own(c, &newest->header, &newest->hash);
 	if (lost_state)
 		sync_lost_state(c);
+	isolation_lock_now(c);
+	isolation_update_all(c);
+	sync_evaluate(c);
 	selfreport_pursue(c);
 	links_set_tick(c);
 }
@@ -174,7 +173,7 @@ dispatch(struct core *c, const struct core_event *ev)
 		break;
 	case CORE_RESTORED:
 		if (!c->started)
-			receive_restored(c, ev->restored.own, ev->restored.bytes);
+			receive_restored(c, ev->restored.bytes);
 		break;
 	case CORE_START:
 		start(c, ev->start.sequence, &ev->start.hash, ev->start.lost_state);

@@ -33,7 +33,8 @@ struct object {
 	bool indexed;                  /* found by hash and place */
 	bool in_tree;
 	bool newest;
-	struct object *next;           /* ballots: statements of one incident; or the dropped */
+	bool proven;                   /* its signature was checked */
+	struct object *next;           /* a list: statements of one incident; or the dropped */
 	size_t size_bytes;
 	uint8_t bytes[];
 };

@@ -92,11 +92,14 @@ is_held(struct core *c, const struct arrival *a)
 
 /* Remember it as the newest entry of its author, without holding it. */
 static void
-keep_as_newest(struct core *c, const struct arrival *a)
+keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 {
 	struct object *o = objects_make(a->bytes, &a->entry, &a->hash, a->author);
 
-	if (o != NULL && !objects_set_newest(&c->objects, o, c->now_ms))
+	if (o == NULL)
+		return;
+	o->proven = proven;
+	if (!objects_set_newest(&c->objects, o, c->now_ms))
 		objects_discard(&c->objects, o);
 }
 
@@ -123,7 +126,7 @@ is_known_certificate(struct core *c, struct arrival *a)
 		return false; /* whatever says something about our own feed is looked at */
 	if (a->author == a->from && a->via == VIA_LINK && a->envelope.is_signed &&
 	    header.incarnation == member_of(c, a->author)->incarnation)
-		keep_as_newest(c, a);
+		keep_as_newest(c, a, false);
 	return true;
 }
 
@@ -354,6 +357,7 @@ accept(struct core *c, const struct arrival *a)
 	if (o == NULL)
 		return ERR_NOMEM;
 	describe(c, o, a);
+	o->proven = true;
 	set_life(c, o, a->age_ms);
 	if ((err = objects_hold(&c->objects, o, o->tree_until_ms > c->now_ms)) != ERR_OK) {
 		objects_discard(&c->objects, o);
@@ -437,7 +441,7 @@ receive_entry(struct core *c, struct arrival *a)
 		return err;
 	objects_key(&c->objects, &a->entry, &a->key);
 	if (is_only_newest(c, a)) {
-		keep_as_newest(c, a);
+		keep_as_newest(c, a, true);
 		return ERR_OK;
 	}
 	if ((err = check_meaning(c, a)) != ERR_OK)
@@ -470,6 +474,9 @@ receive_link_message(struct core *c, member_index from, const struct envelope *e
 	struct entry e;
 	enum err err;
 
+	if (!budget_take(
+	        &c->peers[from].link.checks, c->now_ms, 1, LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
+		return ERR_BUDGET;
 	if (envelope->is_signed)
 		return ERR_MALFORMED;
 	if ((err = entry_decode(envelope->body, &e)) != ERR_OK)
@@ -522,15 +529,13 @@ receive_message(struct core *c, member_index from, struct span bytes)
 }
 
 void
-receive_restored(struct core *c, bool own, struct span bytes)
+receive_restored(struct core *c, struct span bytes)
 {
 	struct arrival a = {
 		.via = VIA_DISK, .from = MEMBER_NONE, .bytes = bytes, .author = MEMBER_NONE
 	};
 	enum err err = receive_entry(c, &a);
 
-	if (err == ERR_OK && own && a.author != MEMBER_NONE && a.author != c->self)
-		err = ERR_AUTHOR;
 	if (err != ERR_OK) {
 		refuse(c, MEMBER_NONE, a.author, VIA_DISK, err);
 		return;

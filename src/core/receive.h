@@ -30,7 +30,7 @@ enum via {
 void receive_message(struct core *, member_index from, struct span bytes);
 /* One entry inside SyncItems. */
 void receive_item(struct core *, member_index from, struct span bytes);
-void receive_restored(struct core *, bool own, struct span bytes);
+void receive_restored(struct core *, struct span bytes);
 void receive_own(struct core *, struct span bytes);
 /* Its timer: out of the tree, then no longer fresh, then gone. */
 void receive_object_due(struct core *, struct object *);

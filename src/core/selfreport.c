@@ -16,14 +16,19 @@ wanted(struct core *c, enum self_report_kind kind)
 	return &c->self_reports.precaution;
 }
 
+/* Said already: a confession for good, a precaution while it stands or is of this day. */
 static bool
-is_held(const struct core *c, enum self_report_kind kind)
+is_said(const struct core *c, enum self_report_kind kind)
 {
 	const struct incident *in = &c->peers[c->self].incident;
 
-	for (size_t i = 0; i < in->report_count; i++)
-		if (in->reports[i]->report == kind && in->reports[i]->round == in->round)
+	for (size_t i = 0; i < in->report_count; i++) {
+		const struct object *o = in->reports[i];
+
+		if (o->report == kind && (kind == SELF_REPORT_CONFESSION || in->precaution_stands ||
+		                             c->unix_ms < o->header.time_ms + LIMIT_PRECAUTION_MS))
 			return true;
+	}
 	return false;
 }
 
@@ -32,7 +37,7 @@ selfreport_want(struct core *c, enum self_report_kind kind, const struct wanted_
 {
 	struct wanted_report *w = wanted(c, kind);
 
-	if (w->wanted || is_held(c, kind))
+	if (w->wanted || is_said(c, kind))
 		return false;
 	*w = *report;
 	w->wanted = true;
@@ -46,7 +51,7 @@ pursue(struct core *c, enum self_report_kind kind)
 	struct wanted_report *w = wanted(c, kind);
 	struct entry e = { .kind = ENTRY_SELF_REPORT };
 
-	if (w->wanted && is_held(c, kind))
+	if (w->wanted && is_said(c, kind))
 		w->wanted = false;
 	if (!w->wanted || !c->started || c->lost_state ||
 	    drafts_pending(c, ENTRY_SELF_REPORT, c->self, kind))

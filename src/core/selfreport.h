@@ -19,7 +19,10 @@ struct self_reports {
 	} precaution, confession;
 };
 
-/* Once a round: a precaution, or a confession, is wanted.  False: there is one already. */
+/*
+ * Wanted once a round: a confession, or a precaution (one that stood down speaks
+ * for its day only).  False: it was said, or is wanted already.
+ */
 bool selfreport_want(struct core *, enum self_report_kind, const struct wanted_report *);
 /* Ask the notary for what is wanted, if this node may sign at all. */
 void selfreport_pursue(struct core *);

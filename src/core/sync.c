@@ -276,6 +276,9 @@ sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
 	behind = author == to && theirs->sequence < newest->header.sequence;
 	fork = theirs->sequence == newest->header.sequence &&
 	       !hash_equal(&theirs->hash, &newest->hash);
+	/* What nobody proved is shown to its author alone. */
+	if (author != to && !newest->proven)
+		return;
 	if ((!behind && !fork) ||
 	    (link->served_ms != 0 && c->now_ms - link->served_ms < LIMIT_SYNC_SETTLE_MS))
 		return;

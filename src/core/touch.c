@@ -84,7 +84,7 @@ void
 touch_decoy(struct core *c, const struct core_touch *t)
 {
 	uint32_t score = rules_score(CLASS_HONEYPOT_TRIPPED);
-	struct incident_id incident = { 0 };
+	struct incident_id incident = incident_of_address(c, &t->source.address);
 	member_index subject = MEMBER_NONE;
 	struct core_action *a;
 	struct blame blame;
@@ -107,8 +107,6 @@ touch_decoy(struct core *c, const struct core_touch *t)
 		if (c->config.policy == POLICY_ASSUME_BREACH) {
 			subject = c->self;
 			incident = c->peers[c->self].incident.id;
-		} else {
-			incident = incident_of_address(c, &t->source.address);
 		}
 		if (score <= c->threshold)
 			break;
@@ -118,7 +116,6 @@ touch_decoy(struct core *c, const struct core_touch *t)
 			take_precaution(c, t);
 		break;
 	case CAUSE_OUTSIDE:
-		incident = incident_of_address(c, &t->source.address);
 		if (score > c->threshold)
 			err = isolation_cut_address(c, &t->source.address, &incident);
 		break;

@@ -79,6 +79,36 @@ one_precaution_stands_the_next_stands_down(void **unused)
 	world_free(w);
 }
 
+/* One that stood down speaks for its day: a touch on the next day is a new precaution. */
+static void
+a_day_later_a_precaution_is_taken_anew(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH);
+
+	(void)unused;
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, 2000);
+	world_touch(w, 1, "10.77.0.66");
+	world_run(w, 2000);
+	world_touch(w, 1, "10.77.0.67");
+	world_run(w, 2000);
+	assert_int_equal(world_core_view(w, 1).sequence, 1);
+	for (size_t i = 0; i < 5; i++)
+		w->nodes[i].clock_skew_ms = LIMIT_PRECAUTION_MS;
+	world_touch(w, 0, "10.77.0.66");
+	world_touch(w, 1, "10.77.0.66");
+	world_run(w, 2000);
+	assert_int_equal(world_core_view(w, 0).sequence, 1); /* it stands still */
+	assert_int_equal(world_core_view(w, 1).sequence, 2);
+	assert_int_equal(w->nodes[1].lock, STRENGTH_CUT);
+	for (size_t i = 2; i < 5; i++) {
+		assert_int_equal(w->nodes[i].held[0], STRENGTH_CUT);
+		assert_int_equal(w->nodes[i].held[1], STRENGTH_CUT);
+	}
+	checker_agree(w);
+	world_free(w);
+}
+
 /* attack-all: one stands, the same everywhere, and the mesh goes on. */
 static void
 attacked_all_at_once_one_stands(void **unused)
@@ -262,6 +292,30 @@ a_node_that_was_away_catches_up(void **unused)
 	world_free(w);
 }
 
+/* Two halves, each with its own incident, agree a moment after they meet: the earlier stands. */
+static void
+two_halves_agree_when_they_meet(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH);
+
+	(void)unused;
+	world_partition(w, 0x3);
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, 1000);
+	world_touch(w, 3, "10.77.0.66");
+	world_run(w, 1000);
+	assert_int_equal(w->nodes[2].held[3], STRENGTH_CUT);
+	assert_int_equal(w->nodes[3].lock, STRENGTH_CUT);
+	world_partition(w, 0);
+	world_run(w, 30);
+	checker_agree(w);
+	assert_int_equal(w->nodes[2].held[3], STRENGTH_NONE);
+	assert_int_equal(w->nodes[2].held[0], STRENGTH_CUT);
+	assert_int_equal(w->nodes[3].lock, STRENGTH_NONE);
+	assert_int_equal(world_view(w, 0, 3).status, STATUS_ATTACKED);
+	world_free(w);
+}
+
 /* After a restart what stood stands, at full strength, before any link is up. */
 static void
 quarantine_survives_a_restart(void **unused)
@@ -296,6 +350,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fresh_mesh_is_synced_at_once),
 		cmocka_unit_test(one_precaution_stands_the_next_stands_down),
+		cmocka_unit_test(a_day_later_a_precaution_is_taken_anew),
 		cmocka_unit_test(attacked_all_at_once_one_stands),
 		cmocka_unit_test(a_scan_ends_in_a_certificate),
 		cmocka_unit_test(a_parallel_scan_ends_the_same),
@@ -303,6 +358,7 @@ main(void)
 		cmocka_unit_test(a_confession_severs),
 		cmocka_unit_test(a_confession_without_a_disk_still_locks),
 		cmocka_unit_test(a_node_that_was_away_catches_up),
+		cmocka_unit_test(two_halves_agree_when_they_meet),
 		cmocka_unit_test(quarantine_survives_a_restart),
 	};
 

@@ -426,10 +426,30 @@ votes_follow_the_window(void **unused)
 	world_touch_from(w, 3, 4);
 	world_run(w, 4000); /* over the edge */
 	assert_false(world_view(w, 1, 4).certified);
+	assert_int_equal(world_core_view(w, 1).sequence, 3); /* a statement, two verdicts */
 	world_start(w, 0);
 	world_run(w, 3000);
 	assert_true(world_view(w, 1, 4).certified);
 	checker_agree(w);
+	world_free(w);
+}
+
+/* At the edge of two windows, clocks apart: who is early signs where the others are, too. */
+static void
+voters_meet_in_one_window(void **unused)
+{
+	struct world *w = five();
+	uint64_t left_ms;
+
+	(void)unused;
+	left_ms = LIMIT_WINDOW_S * 1000 - (MESH_TIME_MS + w->now_ms) % (LIMIT_WINDOW_S * 1000);
+	w->nodes[0].clock_skew_ms = w->nodes[2].clock_skew_ms = -5000;
+	world_run(w, left_ms + 1000);
+	world_touch_from(w, 1, 4);
+	world_touch_from(w, 0, 4);
+	world_run(w, 200);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(world_view(w, i, 4).certified);
 	world_free(w);
 }
 
@@ -488,6 +508,7 @@ main(void)
 		cmocka_unit_test(a_lone_liar_frames_nobody),
 		cmocka_unit_test(exactly_half_convicts_nobody),
 		cmocka_unit_test(votes_follow_the_window),
+		cmocka_unit_test(voters_meet_in_one_window),
 		cmocka_unit_test(votes_have_a_blast_radius),
 		cmocka_unit_test(own_eyes_cut_so_many_and_no_more),
 	};
