@@ -143,16 +143,25 @@ mesh_roster(const struct mesh *mesh, const struct crypto *crypto)
 	return out;
 }
 
+/* Port 0: any. */
 static inline int
 node_listen(const char *address, uint16_t port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	const bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
 	const int on = 1;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	node_check(inet_pton(AF_INET, address, &at.sin_addr) == 1);
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	node_check(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
+	if (is_v4) {
+		node_check(bind(fd, (struct sockaddr *)&v4, sizeof(v4)) == 0);
+	} else {
+		/* Dual-stack, as the parent's: IPv4 peers appear mapped. */
+		node_check(strcmp(address, "::") == 0 ||
+		    inet_pton(AF_INET6, address, &v6.sin6_addr) == 1);
+		node_check(bind(fd, (struct sockaddr *)&v6, sizeof(v6)) == 0);
+	}
 	node_check(listen(fd, 64) == 0);
 	return fd;
 }
@@ -221,14 +230,14 @@ node_configure(const struct node *node, struct config *out)
 	(void)snprintf(out->log_level, sizeof(out->log_level), "%s",
 	    getenv("TEST_LOG") != NULL ? getenv("TEST_LOG") : "error");
 	out->p2p_port = node->mesh->port;
-	(void)snprintf(out->state_dir, sizeof(out->state_dir), "%s/%s", dir, node->name);
-	(void)snprintf(out->cert_file, sizeof(out->cert_file), "%s/%s/certs/peer.pem", dir,
+	(void)snprintf(out->state_dir, sizeof(out->state_dir), "%.63s/%.15s", dir, node->name);
+	(void)snprintf(out->cert_file, sizeof(out->cert_file), "%.63s/%.15s/certs/peer.pem", dir,
 	    node->name);
 	(void)snprintf(
-	    out->key_file, sizeof(out->key_file), "%s/%s/certs/peer.key", dir, node->name);
-	(void)snprintf(out->ca_file, sizeof(out->ca_file), "%s/%s/certs/ca.pem", dir, node->name);
+	    out->key_file, sizeof(out->key_file), "%.63s/%.15s/certs/peer.key", dir, node->name);
+	(void)snprintf(out->ca_file, sizeof(out->ca_file), "%.63s/%.15s/certs/ca.pem", dir, node->name);
 	(void)snprintf(
-	    out->roster_file, sizeof(out->roster_file), "%s/%s/roster", dir, node->name);
+	    out->roster_file, sizeof(out->roster_file), "%.63s/%.15s/roster", dir, node->name);
 }
 
 /* Spawned, configured and sandboxed, with an engine; the network is still shut. */
@@ -247,9 +256,8 @@ node_start_with(struct node *node, const struct mesh *mesh, const struct config 
 	message.version = MESSAGES_VERSION;
 	message.role = ROLE_NET;
 	message.config = *config;
-	listener.bound.address.family = 4;
 	listener.bound.port = config->p2p_port;
-	node_check(inet_pton(AF_INET, node->address, listener.bound.address.bytes) == 1);
+	node_check(address_parse(node->address, &listener.bound.address));
 	node_check(ipc_pair(pair) == ERR_OK);
 	(void)snprintf(path, sizeof(path), "%s/phalanx-net", mesh->bin);
 	node_check(spawn_process(path, "phalanx-net", pair[1], &node->pid) == ERR_OK);

@@ -261,6 +261,55 @@ shut_until_opened(void **unused)
 	stop_pair(NULL);
 }
 
+/* Two processes with one identity: the newer link stands, the older is closed. */
+static void
+newer_link_replaces(void **unused)
+{
+	static struct config config;
+	static struct node twin;
+	const struct msg_link *link;
+
+	(void)unused;
+	twin.mesh = &mesh;
+	memcpy(twin.name, a.name, sizeof(twin.name));
+	memcpy(twin.address, a.address, sizeof(twin.address));
+	node_configure(&twin, &config);
+	config.p2p_port = (uint16_t)(mesh.port + 280);
+	node_start_with(&twin, &mesh, &config);
+	node_open(&twin);
+	expect_link(&twin, LINK_UP, index_b);
+	expect_link(&b, LINK_DOWN, index_a);
+	expect_link(&b, LINK_UP, index_a);
+	link = node_expect(&a, MSG_LINK);
+	assert_int_equal(link->change, LINK_DOWN);
+	node_stop(&twin);
+}
+
+/* IPv6 on one side, IPv4 to a dual-stack listener on the other: families do not matter. */
+static void
+both_families(void **unused)
+{
+	static const char *const names[] = { "node-5", "node-6" };
+	static struct config config;
+	struct node *both[] = { &a, &b };
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < 2; i++) {
+		memset(both[i], 0, sizeof(*both[i]));
+		both[i]->mesh = &mesh;
+		(void)snprintf(both[i]->name, sizeof(both[i]->name), "%s", names[i]);
+		(void)snprintf(both[i]->address, sizeof(both[i]->address), "::");
+		node_configure(both[i], &config);
+		config.p2p_port = (uint16_t)(mesh.port + 280 * i);
+		node_start_with(both[i], &mesh, &config);
+		node_open(both[i]);
+	}
+	expect_link(&a, LINK_UP, roster_find_name(roster, "node-6"));
+	expect_link(&b, LINK_UP, roster_find_name(roster, "node-5"));
+	stop_pair(NULL);
+}
+
 /* ---- strangers ------------------------------------------------------------------------ */
 
 static int
@@ -640,6 +689,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(stuck_link_is_closed, linked_pair, stop_pair),
 		cmocka_unit_test_setup_teardown(link_is_closed_on_order, linked_pair, stop_pair),
 		cmocka_unit_test_setup_teardown(crash_and_return, linked_pair, stop_pair),
+		cmocka_unit_test_setup_teardown(newer_link_replaces, linked_pair, stop_pair),
+		cmocka_unit_test(both_families),
 		cmocka_unit_test_setup_teardown(stranger_is_turned_away, linked_pair, stop_pair),
 		cmocka_unit_test_setup_teardown(garbage_is_refused, linked_pair, stop_pair),
 		cmocka_unit_test_setup_teardown(slow_handshake_is_ended, linked_pair, stop_pair),
@@ -656,7 +707,12 @@ main(void)
 	/* Enrolled, but never started: their addresses are for liars. */
 	mesh_enrol(&mesh, "node-3", "127.0.8.3", mesh.port, "node");
 	mesh_enrol(&mesh, "node-4", "127.0.8.4", mesh.port, "node");
+	/* One host, two nodes: an IPv6 address, and an IPv4 one that IPv6 listeners see mapped. */
+	mesh_enrol(&mesh, "node-5", "::1 --address 127.0.8.5", mesh.port, "node");
+	mesh_enrol(&mesh, "node-6", "127.0.8.6 --address ::1", (uint16_t)(mesh.port + 280), "node");
 	mesh_run(&mesh, "epoch --dir D");
+	mesh_bundle(&mesh, "node-5");
+	mesh_bundle(&mesh, "node-6");
 	mesh_bundle(&mesh, "node-1");
 	mesh_bundle(&mesh, "node-2");
 	roster = mesh_roster(&mesh, crypto_sodium());
