@@ -55,12 +55,12 @@ always "b and c still reach each other every way" all_ways_open b c
 audits a b c d e
 
 # node-a cannot say otherwise: not while it is frozen, and not when it is gone.
-pid=$(node pid a)
+pid=$(daemon pid a)
 on lab kill -STOP "$pid"
 sleep 11
 always "node-a stopped with SIGSTOP is still quarantined in the topology" equals quarantined topology a
 on lab kill -CONT "$pid"
-node kill a
+daemon kill a
 sleep 11
 always "node-a killed is still quarantined in the topology" equals quarantined topology a
 always "and the others still hold it" quarantined_by a b c d e

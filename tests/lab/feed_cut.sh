@@ -9,12 +9,12 @@ sequence() { ask a status | jq -r .feed_sequence; }
 before=$(sequence)
 always "node-a has entries of its own" test "$before" -ge 1
 
-node stop a
+daemon stop a
 on lab cp $log /run/lab/node-a/audit.whole
 on lab sed -i '$ d' $log
 always "the file has one entry less, cut at the line" \
 	equals $(($(on lab grep -c . /run/lab/node-a/audit.whole) - 1)) on lab grep -c . $log
-node start a
+daemon start a
 lost() { ask a status | jq -e .lost_state; }
 expect 15 "node-a learns from its peers that it lost state" lost
 always "and says so in its log" logged a '(lost|later head|later feed)'
@@ -27,9 +27,9 @@ for n in b c d e; do
 	never "node-$n saw two entries for one sequence" logged $n 'equivocation'
 done
 
-node stop a
+daemon stop a
 on lab cp /run/lab/node-a/audit.whole $log
-node start a
+daemon start a
 not_lost() { ask a status | jq -e '.synced and (.lost_state | not)'; }
 expect 15 "with its whole feed it is itself again" not_lost
 audits a b

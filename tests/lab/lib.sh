@@ -47,7 +47,7 @@ on() { # HOST COMMAND...
 	"$TREE/lab/enter" "$@"
 }
 
-node() { # VERB NODE
+daemon() { # VERB NODE
 	on lab /run/tree/lab/node "$1" "$2"
 }
 

@@ -6,8 +6,8 @@ lab_up
 serve a b c d e
 never "nothing answers on the coordinator's address" on a "$TALK" try tcp 10.77.0.2 8090 300
 
-for n in a b c d e; do node stop $n; done
-for n in a b c d e; do node start $n; done
+for n in a b c d e; do daemon stop $n; done
+for n in a b c d e; do daemon start $n; done
 for n in a b c d e; do expect 10 "node-$n boots cold and syncs with its peers" synced $n; done
 for n in a b c d; do expect 5 "node-$n is linked to the others" linked $n e; done
 

@@ -38,7 +38,7 @@ case $how in
 single) always "one id is mapped" test "$map" = "$uid:1" ;;
 range) always "the user's range is mapped" test "$map" = "$uid:1 $first:65536" ;;
 esac
-ids() { on lab ps -o uid= --ppid "$(node pid a)" | sort -u | wc -l; }
+ids() { on lab ps -o uid= --ppid "$(daemon pid a)" | sort -u | wc -l; }
 case $how in
 single) always "all processes of a node share it" equals 1 ids ;;
 range) always "every process of a node has an id of its own" equals 6 ids ;;
