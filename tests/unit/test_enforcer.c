@@ -253,7 +253,7 @@ new_engine(void)
 }
 
 static void
-path_of_enforcer(char *out, size_t room)
+path_of(const char *program, char *out, size_t room)
 {
 	char self[200];
 	ssize_t got = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -261,7 +261,7 @@ path_of_enforcer(char *out, size_t room)
 	assert_true(got > 0);
 	self[got] = '\0';
 	*strrchr(self, '/') = '\0';
-	(void)snprintf(out, room, "%s/../bin/phalanx-enforcer", self);
+	(void)snprintf(out, room, "%s/../bin/%s", self, program);
 }
 
 /* False: it left before it was ready. */
@@ -274,7 +274,7 @@ launch(void)
 	char path[256];
 	int pair[2], passed;
 
-	path_of_enforcer(path, sizeof(path));
+	path_of("phalanx-enforcer", path, sizeof(path));
 	assert_ok(ipc_pair(pair));
 	assert_ok(spawn_process(path, "phalanx-enforcer", pair[1], &process));
 	(void)close(pair[1]);
@@ -694,6 +694,57 @@ unlock_holds(void **unused)
 	nft_close(console);
 }
 
+/* The command on the console does all of that, with the daemon dead too, and asks first. */
+static void
+unlock_command(void **unused)
+{
+	char program[256], command[1024], file[128], line[64];
+	FILE *conf;
+
+	(void)unused;
+	SKIP_UNLESS_USABLE();
+	path_of("phalanx", program, sizeof(program));
+	unlocked_path(file, sizeof(file));
+	(void)snprintf(command, sizeof(command), "%s/phalanx.conf", directory);
+	assert_non_null(conf = fopen(command, "w"));
+	(void)fprintf(conf, "[node]\nname = test\nstate_dir = %s\n", directory);
+	(void)fclose(conf);
+	all_said();
+	assert_ok(enforce(want(SUBJECT, STRENGTH_SEVER, 0, SUBJECT4, NULL)));
+	(void)destroyed();
+	assert_ok(lock(STRENGTH_SEVER));
+	(void)destroyed();
+	stop(SIGKILL);
+#define UNLOCK(arguments)                                                                      \
+	((void)snprintf(command, sizeof(command),                                              \
+	     "%s -c %s/phalanx.conf unlock " arguments " </dev/null >/dev/null 2>&1", program, \
+	     directory),                                                                       \
+	    system(command))
+	assert_int_not_equal(UNLOCK(""), 0); /* no terminal, no --yes */
+	assert_int_not_equal(UNLOCK("--all --undo"), 0);
+	assert_int_not_equal(UNLOCK("--everything"), 0);
+	assert_false(tcp_passes(HERE, HERE4, 0, OTHER4, 8091));
+	assert_int_equal(UNLOCK("--yes"), 0);
+	assert_true(udp_passes(HERE, HERE6, 0, OTHER6, 80));
+	assert_false(udp_passes(THERE, SUBJECT4, 0, HERE4, 80));
+	assert_int_equal(UNLOCK("--all --yes"), 0);
+	assert_true(tcp_passes(THERE, SUBJECT4, 0, HERE4, 80));
+	assert_non_null(conf = fopen(file, "r"));
+	assert_non_null(fgets(line, sizeof(line), conf));
+	(void)fclose(conf);
+	assert_string_equal(line, "all\n");
+	assert_true(launch());
+	assert_int_equal(effective.mode, EFFECTIVE_UNLOCKED);
+	assert_int_equal(UNLOCK("--undo"), 0);
+	assert_int_equal(access(file, F_OK), -1);
+	receive(engine_fd, MSG_EFFECTIVE, &effective, sizeof(effective));
+	assert_int_equal(effective.mode, EFFECTIVE_ENFORCE);
+	assert_ok(enforce(cut_subject(STRENGTH_SEVER)));
+	assert_false(tcp_passes(THERE, SUBJECT4, 0, HERE4, 80));
+	(void)snprintf(command, sizeof(command), "%s/phalanx.conf", directory);
+	(void)unlink(command);
+}
+
 /* Observe mode applies nothing, lifts what stands, and says so. */
 static void
 observing(void **unused)
@@ -782,6 +833,7 @@ main(void)
 		PROCESS_TEST(drift_repaired),
 		PROCESS_TEST(own_lock_down),
 		PROCESS_TEST(unlock_holds),
+		PROCESS_TEST(unlock_command),
 		PROCESS_TEST(observing),
 		PROCESS_TEST(second_refused),
 		PROCESS_TEST(a_thousand_at_once),
