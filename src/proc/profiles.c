@@ -18,6 +18,9 @@ static const int enforcer_calls[] = { SCMP_SYS(bind), SCMP_SYS(sendto), SCMP_SYS
 	SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(pipe2),
 	SCMP_SYS(openat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(pread64),
 	SCMP_SYS(alarm), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+#ifdef __SANITIZE_ADDRESS__
+	SCMP_SYS(sigaltstack), /* the sanitizer's, when the loader exits */
+#endif
 	-1 };
 
 static const int net_calls[] = { SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),

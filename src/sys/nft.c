@@ -163,25 +163,36 @@ try_load(struct nft *n, bool ingress, bool egress, bool replace, enum nft_load_t
 	return err;
 }
 
-/* From the most that a kernel may offer to the least that we accept. */
+/*
+ * From the most that a kernel may offer to the least that we accept; each over
+ * what stands, and instead of it.  Only a refusal leads to the next: less
+ * must not be loaded because a loader died.
+ */
 static enum err
 load(struct nft *n)
 {
-	enum err err;
-	int replace;
+	static const struct {
+		bool ingress, egress, replace;
+	} attempts[] = {
+		{ true, true, false },
+		{ true, true, true },
+		{ true, false, false },
+		{ true, false, true },
+		{ false, false, false },
+		{ false, false, true },
+	};
+	const size_t count = sizeof(attempts) / sizeof(attempts[0]);
+	enum err err = ERR_UNSUPPORTED;
+	size_t i;
 
-	n->devices_changed = false;
-	for (replace = 0; replace <= 1; replace++) {
-		if ((err = try_load(n, true, true, replace, NFT_LOAD_QUIET)) == ERR_OK ||
-		    (err = try_load(n, true, false, replace, NFT_LOAD_QUIET)) == ERR_OK ||
-		    (err = try_load(n, false, false, replace,
-		         replace ? NFT_LOAD_LOUD : NFT_LOAD_QUIET)) == ERR_OK)
-			break;
-	}
+	for (i = 0; i < count && err == ERR_UNSUPPORTED; i++)
+		err = try_load(n, attempts[i].ingress, attempts[i].egress, attempts[i].replace,
+		    i + 1 == count ? NFT_LOAD_LOUD : NFT_LOAD_QUIET);
 	if (err == ERR_OK)
 		err = nft_dump_fingerprint(n->netlink, &n->fingerprint);
 	if (err == ERR_OK)
 		err = nft_dump_generation(n->netlink, &n->generation);
+	n->devices_changed = err != ERR_OK;
 	return err;
 }
 
@@ -274,8 +285,10 @@ nft_open(const struct config *config, struct nft **out)
 	    (err = nft_unlocked_get(n, &unlocked)) != ERR_OK)
 		goto fail;
 	if (unlocked != NFT_UNLOCKED_ALL) {
-		if ((err = load(n)) != ERR_OK)
+		if ((err = load(n)) != ERR_OK) {
+			err = err == ERR_NOT_FOUND ? ERR_UNSUPPORTED : err;
 			goto fail;
+		}
 		detect_destroy(n);
 	}
 	*out = n;

@@ -95,5 +95,14 @@ nft_load(const char *script, enum nft_load_tone tone)
 		log_warn("nft: the loader died of signal %d", WTERMSIG(status));
 		return ERR_IO;
 	}
-	return WEXITSTATUS(status) == LOADED ? ERR_OK : ERR_UNSUPPORTED;
+	switch (WEXITSTATUS(status)) {
+	case LOADED:
+		return ERR_OK;
+	case NO_LIBRARY:
+		return ERR_NOT_FOUND;
+	case REFUSED:
+		return ERR_UNSUPPORTED;
+	default:
+		return ERR_IO;
+	}
 }

@@ -7,7 +7,7 @@
 #define SYS_NFT_LOAD_H
 #include "base/err.h"
 
-/* quiet: an attempt that may fail; no complaint.  UNSUPPORTED: the kernel or the library refused; IO. */
+/* QUIET: an attempt that may fail.  UNSUPPORTED: refused; NOT_FOUND: no libnftables; IO. */
 enum nft_load_tone { NFT_LOAD_LOUD, NFT_LOAD_QUIET };
 MUST_USE enum err nft_load(const char *script, enum nft_load_tone);
 

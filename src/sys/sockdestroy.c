@@ -14,6 +14,9 @@
 /* A connected UDP socket reads as this. */
 #define UDP_STATES (1u << TCP_ESTABLISHED)
 
+/* So many answers surely fit into a dump's first datagram, and nothing tore it. */
+#define DUMP_WHOLE 64
+
 #define REQUEST_BYTES 256
 
 struct sockdestroy {
@@ -181,13 +184,14 @@ sockdestroy_run(struct sockdestroy *s, const struct sockdestroy_filter *filter, 
 
 	for (i = 0; i < sizeof(protocols); i++) {
 		p.protocol = protocols[i];
-		/* Killing while dumping may tear the dump: go on until a round finds nothing. */
+		/* Killing between two datagrams of a dump hides others: go on until few are left. */
 		for (round = 0; round < LIMIT_NETLINK_RETRIES; round++) {
 			before = p.destroyed;
 			err = dump(&p, AF_INET6);
 			if (err == ERR_OK && filter->far.family != 6)
 				err = dump(&p, AF_INET);
-			if (err != ERR_AGAIN && (err != ERR_OK || p.destroyed == before))
+			if (err != ERR_AGAIN &&
+			    (err != ERR_OK || p.destroyed - before < DUMP_WHOLE))
 				break;
 		}
 		/* A protocol without its diagnosis module has nothing to tell. */

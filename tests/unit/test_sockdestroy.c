@@ -2,8 +2,6 @@
 #include "tests/unit/netns.h"
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <netinet/ip.h>
-#include <netinet/tcp.h>
 #include "sys/log.h"
 #include "sys/nft.h"
 #include "sys/sockdestroy.h"
@@ -128,6 +126,24 @@ subjects_sockets_die(void **unused)
 	(void)close(dual);
 	(void)close(mapped);
 	(void)close(mapped_client);
+}
+
+/* Hundreds of connections die as one does: killing while looking misses none. */
+static void
+hundreds_die(void **unused)
+{
+	static struct connection many[400];
+	size_t i;
+
+	(void)unused;
+	SKIP_UNLESS_USABLE();
+	for (i = 0; i < 400; i++)
+		many[i] = tcp(THERE, SUBJECT4, 0, HERE4, 80);
+	assert_int_equal(run(SUBJECT4, 0), 400);
+	for (i = 0; i < 400; i++) {
+		assert_dead(many[i].server);
+		hang_up(&many[i]);
+	}
 }
 
 /* A connected UDP socket of the subject's dies too. */
@@ -256,22 +272,19 @@ one_pass_for_many(void **unused)
 	hang_up(&held);
 }
 
-/* Frames that reached the far host since the sniffer was opened, TCP with RST only. */
+/* IPv4 frames with a TCP RST in them that reach or leave the far host from now on. */
 static unsigned
 resets(int sniffer)
 {
 	unsigned count = 0;
 	uint8_t frame[256];
-	ssize_t got;
 
 	while (ready(sniffer, POLLIN, PATIENCE_MS)) {
-		const struct iphdr *ip = (const struct iphdr *)(const void *)(frame + 14);
-		const struct tcphdr *segment;
+		ssize_t got = recv(sniffer, frame, sizeof(frame), MSG_DONTWAIT);
 
-		got = recv(sniffer, frame, sizeof(frame), MSG_DONTWAIT);
-		segment = (const struct tcphdr *)(const void *)(frame + 14 + 20);
+		/* Ethernet type, IPv4 protocol, TCP flags; no IP options here. */
 		if (got >= 14 + 20 + 20 && frame[12] == 8 && frame[13] == 0 &&
-		    ip->protocol == IPPROTO_TCP && segment->rst)
+		    frame[14 + 9] == IPPROTO_TCP && (frame[14 + 20 + 13] & 4) != 0)
 			count++;
 	}
 	return count;
@@ -324,6 +337,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(subjects_sockets_die, open_both, close_both),
+		cmocka_unit_test_setup_teardown(hundreds_die, open_both, close_both),
 		cmocka_unit_test_setup_teardown(udp_dies, open_both, close_both),
 		cmocka_unit_test_setup_teardown(mesh_link_spared, open_both, close_both),
 		cmocka_unit_test_setup_teardown(lock_down_spares, open_both, close_both),
