@@ -189,7 +189,9 @@ on_lock(struct enforcer *e, const struct msg_lock *m)
 		err = enforcer_lock(e, (enum strength)m->strength);
 	tell_enforced(
 	    e, m->request, &m->incident, err, e->nft == NULL ? 0 : loop_now_ns() - arrived_ns, 0);
-	if (err != ERR_OK)
+	if (err == ERR_DENIED && e->unlocked != NFT_UNLOCKED_NOTHING)
+		log_warn("this host's own lock-down is held off by phalanx unlock");
+	else if (err != ERR_OK)
 		log_error("this host's own lock-down: %s", err_text(err));
 	if (err != ERR_OK || e->nft == NULL || m->strength == STRENGTH_NONE)
 		return;
