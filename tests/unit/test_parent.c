@@ -26,14 +26,6 @@
 #include "sys/log.h"
 #include "tests/check.h"
 
-/* The leak checker stops its own process with ptrace, which no sandbox here allows. */
-const char *__asan_default_options(void);
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-
 #define ROLES 6
 static const char *const role_names[ROLES] = { "notary", "enforcer", "engine", "watch", "decoy",
 	"net" };

@@ -20,13 +20,6 @@
 #include "sys/sandbox.h"
 #include "tests/check.h"
 
-const char *__asan_default_options(void);
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-
 #define NOT_ENTERED 99
 
 /* Runs try() in a sandbox: its exit status, or minus the signal that ended it. */
