@@ -65,6 +65,8 @@
 #define LIMIT_CALLS_BURST       20
 #define LIMIT_CHECKS_PER_S      1000 /* signatures a link may have us check */
 #define LIMIT_CHECKS_BURST      16384
+#define LIMIT_REFUSALS_PER_S    10   /* of a link, told to people; all are counted */
+#define LIMIT_REFUSALS_BURST    40
 #define LIMIT_BAD_SIGNATURE_COST 10
 #define LIMIT_BAD_SIGNATURES    10 /* close the link */
 

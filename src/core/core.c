@@ -127,6 +127,7 @@ start(struct core *c, uint64_t sequence, const struct hash *hash, bool lost_stat
 	isolation_update_all(c);
 	sync_evaluate(c);
 	selfreport_pursue(c);
+	links_greet_all(c);
 	links_set_tick(c);
 }
 
@@ -158,7 +159,7 @@ dispatch(struct core *c, const struct core_event *ev)
 		receive_message(c, ev->message.from, ev->message.bytes);
 		break;
 	case CORE_LINK_UP:
-		if (is_other(c, ev->link.peer) && c->started)
+		if (is_other(c, ev->link.peer))
 			links_up(c, ev->link.peer, &ev->link.address);
 		break;
 	case CORE_LINK_DOWN:

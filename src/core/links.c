@@ -124,21 +124,40 @@ head_of(const struct core *c, member_index author)
 	return head;
 }
 
-void
-links_up(struct core *c, member_index peer, const struct address *address)
+static void
+send_hello(struct core *c, member_index peer)
 {
-	struct link *link = &c->peers[peer].link;
 	struct entry e = { .kind = ENTRY_HELLO };
 
-	*link = (struct link){ .up = true, .address = *address, .checks = link->checks };
-	c->link_macs[peer] = links_mac_of(c, address);
-	live(c, peer, LIVENESS_LINKED);
 	e.header.mesh = *roster_mesh(c->roster);
 	e.hello.incarnation = member_of(c, c->self)->incarnation;
 	e.hello.yours = head_of(c, peer);
 	e.hello.mine = head_of(c, c->self);
 	e.hello.root = objects_root(&c->objects);
 	(void)actions_send_link_message(&c->outbox, &e, peer);
+}
+
+void
+links_up(struct core *c, member_index peer, const struct address *address)
+{
+	struct link *link = &c->peers[peer].link;
+
+	/* A new link to an old peer has no new budget. */
+	*link = (struct link){
+		.up = true, .address = *address, .checks = link->checks, .refusals = link->refusals
+	};
+	c->link_macs[peer] = links_mac_of(c, address);
+	live(c, peer, LIVENESS_LINKED);
+	if (c->started)
+		send_hello(c, peer);
+}
+
+void
+links_greet_all(struct core *c)
+{
+	for (size_t i = 0; i < c->member_count; i++)
+		if (c->peers[i].link.up)
+			send_hello(c, (member_index)i);
 }
 
 void

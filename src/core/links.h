@@ -21,6 +21,7 @@ struct link {
 	bool clock_known;
 	int64_t clock_offset_ms;  /* its clock minus ours */
 	struct budget checks;
+	struct budget refusals;   /* told to people */
 	unsigned bad_signatures;
 	uint64_t exchange_ms;     /* when we last asked for an exchange; 0: never */
 	uint64_t served_ms;       /* when we last sent it its own newest entry */
@@ -38,6 +39,8 @@ struct neighbours {
 
 void links_free(struct core *);
 void links_up(struct core *, member_index peer, const struct address *);
+/* At CORE_START: links that outlived a restart of this process, too, begin with a hello. */
+void links_greet_all(struct core *);
 void links_down(struct core *, member_index peer);
 /* Something arrived on it. */
 void links_heard(struct core *, member_index peer);

@@ -20,12 +20,18 @@ charge_link(struct core *c, member_index from)
 	a->close.error = ERR_SIGNATURE;
 }
 
-/* In anti-entropy a peer may offer, in good faith, what we may not take any more. */
+/*
+ * In anti-entropy a peer may offer, in good faith, what we may not take any
+ * more; and no peer may fill our log.
+ */
 static bool
-is_quiet(enum via via, enum err err)
+is_quiet(struct core *c, member_index from, enum via via, enum err err)
 {
-	return via == VIA_SYNC &&
-	       (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL);
+	if (via == VIA_SYNC &&
+	    (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL))
+		return true;
+	return from != MEMBER_NONE && !budget_take(&c->peers[from].link.refusals, c->now_ms, 1,
+	                                  LIMIT_REFUSALS_PER_S, LIMIT_REFUSALS_BURST);
 }
 
 static void
@@ -37,7 +43,7 @@ refuse(struct core *c, member_index from, member_index author, enum via via, enu
 	if (from != MEMBER_NONE && (err == ERR_SIGNATURE || err == ERR_MALFORMED ||
 	                               err == ERR_TRUNCATED || err == ERR_UNKNOWN_FIELD))
 		charge_link(c, from);
-	if (is_quiet(via, err))
+	if (is_quiet(c, from, via, err))
 		return;
 	a = actions_notice(&c->outbox, NOTICE_REFUSED, author);
 	a->notice.peer = from;

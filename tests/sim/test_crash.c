@@ -165,6 +165,34 @@ a_claim_without_proof_mutes_nobody(void **unused)
 	world_free(w);
 }
 
+/*
+ * Written, and then the host was gone before anybody heard of it: back again,
+ * it is through first sync in a moment, and all know.
+ */
+static void
+what_was_written_is_told_after_the_crash(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH, 1);
+
+	(void)unused;
+	w->nodes[2].crash_after_steps = 2; /* the touch, then the signed entry */
+	world_touch(w, 2, "10.77.0.66");
+	world_run(w, 20);
+	assert_null(w->nodes[2].core);
+	assert_int_equal(w->nodes[2].sequence, 1);
+	world_touch_from(w, 0, 4);
+	world_touch_from(w, 1, 4);
+	world_run(w, 100);
+	world_start(w, 2);
+	assert_int_equal(w->nodes[2].lock, STRENGTH_CUT);
+	world_run(w, 60);
+	assert_true(world_core_view(w, 2).synced);
+	checker_agree(w);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(i == 2 ? w->nodes[2].lock : w->nodes[i].held[2], STRENGTH_CUT);
+	world_free(w);
+}
+
 /* The notary refuses for a while: what was due is written when it can be. */
 static void
 a_full_disk_delays_and_loses_nothing(void **unused)
@@ -195,6 +223,7 @@ main(void)
 		cmocka_unit_test(any_crash_in_a_precaution_heals),
 		cmocka_unit_test(a_shortened_feed_signs_nothing),
 		cmocka_unit_test(a_claim_without_proof_mutes_nobody),
+		cmocka_unit_test(what_was_written_is_told_after_the_crash),
 		cmocka_unit_test(a_full_disk_delays_and_loses_nothing),
 	};
 

@@ -180,6 +180,37 @@ a_mesh_of_one_is_synced(void **unused)
 	world_free(w);
 }
 
+/* Links that outlived a restart of this process begin with a hello all the same. */
+static void
+links_from_before_the_start_are_greeted(void **unused)
+{
+	struct core_event up = { .input = CORE_LINK_UP, .link.peer = 1 };
+	struct core_event start = { .input = CORE_START };
+	struct core_actions *actions = malloc(sizeof(*actions));
+	struct core_config config = { .crypto = crypto_sodium() };
+	size_t sent = 0;
+	struct core *c;
+	struct mesh m;
+
+	(void)unused;
+	mesh_make(&m, 5);
+	config.roster = m.roster;
+	assert_ok(core_new(&config, 1, MESH_TIME_MS, &c));
+	up.now_ms = start.now_ms = 1;
+	up.unix_ms = start.unix_ms = MESH_TIME_MS;
+	core_step(c, &up, actions);
+	for (size_t i = 0; i < actions->count; i++)
+		assert_int_not_equal(actions->list[i].what, CORE_DO_SEND);
+	core_step(c, &start, actions);
+	for (size_t i = 0; i < actions->count; i++)
+		if (actions->list[i].what == CORE_DO_SEND && actions->list[i].send.to == 1)
+			sent++;
+	assert_int_equal(sent, 1);
+	core_free(c);
+	free(actions);
+	mesh_free(&m);
+}
+
 static void
 neighbour(struct world *w, size_t node, size_t of, uint8_t last)
 {
@@ -221,6 +252,7 @@ main(void)
 		cmocka_unit_test(alone_first_sync_takes_thirty_seconds),
 		cmocka_unit_test(with_one_peer_first_sync_takes_a_second),
 		cmocka_unit_test(a_mesh_of_one_is_synced),
+		cmocka_unit_test(links_from_before_the_start_are_greeted),
 		cmocka_unit_test(a_spoofed_address_accuses_nobody),
 	};
 

@@ -99,14 +99,14 @@ bad_envelopes_are_refused(void **unused)
 	struct entry e = statement(w);
 	struct span good = world_forge(w, 1, &e, 1);
 	uint8_t *bytes = malloc(good.size_bytes);
+	uint64_t refusals = 0;
 
 	(void)unused;
 	for (size_t cut = 1; cut < good.size_bytes; cut += 7) {
 		struct state before = state_of(w, 0), after;
 
-		(void)world_trace(w);
 		world_deliver(w, 0, 1, (struct span){ good.data, good.size_bytes - cut });
-		assert_non_null(strstr(world_trace(w), "refused"));
+		assert_int_equal(world_core_view(w, 0).refused, ++refusals);
 		after = state_of(w, 0);
 		assert_memory_equal(&before, &after, sizeof(before));
 	}
@@ -115,12 +115,14 @@ bad_envelopes_are_refused(void **unused)
 
 		memcpy(bytes, good.data, good.size_bytes);
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		(void)world_trace(w);
 		world_deliver(w, 0, 1, (struct span){ bytes, good.size_bytes });
-		assert_non_null(strstr(world_trace(w), "refused"));
+		assert_int_equal(world_core_view(w, 0).refused, ++refusals);
 		after = state_of(w, 0);
 		assert_memory_equal(&before, &after, sizeof(before));
 	}
+	/* Not every one of so many was told. */
+	assert_true(strlen(world_trace(w)) < 60 * LIMIT_REFUSALS_BURST);
+	world_run(w, 5000);
 	/* The version stands at the very front of the header: 08 01. */
 	memcpy(bytes, good.data, good.size_bytes);
 	for (size_t i = 0; i + 1 < good.size_bytes; i++)
