@@ -44,7 +44,6 @@ void audit_path(const struct audit *, const char *file, char out[AUDIT_PATH_BYTE
 const char *audit_name(const struct audit *, const struct node_id *, char room[33]);
 /* The incident that an entry belongs to, 16 hex digits. */
 void audit_incident(const struct entry *, char out[17]);
-void audit_hex(const void *data, size_t size_bytes, char *out);
 
 int audit_verify(const struct audit *, const struct audit_options *);
 int audit_show(const struct audit *, const struct audit_options *);

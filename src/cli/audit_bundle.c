@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/hex.h"
 #include "cli/audit.h"
 #include "cli/bundle.h"
 #include "core/certificate.h"
@@ -168,7 +168,7 @@ compose(const struct audit *a, const struct certificate *c)
 			if (is_needed(a, c, roster->enrolments[i]))
 				json_array_append_new(
 				    enrolments, record_json(roster->enrolments[i]));
-		audit_hex(a->ca.bytes, sizeof(a->ca.bytes), key);
+		hex_format(a->ca.bytes, sizeof(a->ca.bytes), key);
 		out = json_pack("{s:s,s:s,s:o,s:O,s:o}", "format", "phalanx-bundle/1", "ca_key",
 		    key, "epoch", record_json(roster->epochs[0]), "enrolments", enrolments,
 		    "certificate", certificate_json(c));
@@ -222,7 +222,6 @@ audit_bundle(const struct audit *a, const struct audit_options *o)
 static bool
 take_ca_key(const struct audit_options *o, struct public_key *out)
 {
-	size_t used;
 	enum err err;
 
 	if (o->ca != NULL) {
@@ -230,10 +229,7 @@ take_ca_key(const struct audit_options *o, struct public_key *out)
 			audit_complain("%s: %s", o->ca, err_text(err));
 		return err == ERR_OK;
 	}
-	if (strlen(o->ca_key) == 2 * sizeof(out->bytes) &&
-	    sodium_hex2bin(out->bytes, sizeof(out->bytes), o->ca_key, strlen(o->ca_key), NULL,
-	        &used, NULL) == 0 &&
-	    used == sizeof(out->bytes))
+	if (hex_parse(o->ca_key, strlen(o->ca_key), out->bytes, sizeof(out->bytes)))
 		return true;
 	audit_complain("--ca-key: 64 hex digits are needed");
 	return false;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "cli/audit.h"
 #include "sys/crypto.h"
 
@@ -150,7 +151,7 @@ check_header(struct verifying *v, struct feed_text *text)
 	else if (json_unpack(header, "{s:i,s:s,s:s!}", "phalanx_received", &version, "mesh", &mesh,
 	             "holder", &id) != 0)
 		id = NULL;
-	audit_hex(roster_mesh(v->audit->roster)->bytes, sizeof(struct mesh_id), expected);
+	hex_format(roster_mesh(v->audit->roster)->bytes, sizeof(struct mesh_id), expected);
 	if (id == NULL)
 		find(v, "header", "not a log of Phalanx");
 	else if (version != MESSAGE_VERSION)
@@ -162,7 +163,7 @@ check_header(struct verifying *v, struct feed_text *text)
 	for (size_t i = 0; good && v->own && i < roster_count(v->audit->roster); i++) {
 		const struct member *m = roster_member(v->audit->roster, (member_index)i);
 
-		audit_hex(m->id.bytes, sizeof(m->id.bytes), room);
+		hex_format(m->id.bytes, sizeof(m->id.bytes), room);
 		if (strcmp(room, id) == 0)
 			v->author = m->id;
 	}
@@ -203,7 +204,7 @@ summary(const struct verifying *v)
 	for (size_t i = 0; i < roster_count(v->audit->roster); i++) {
 		if (v->heads[i].sequence == 0)
 			continue;
-		audit_hex(v->heads[i].hash.bytes, sizeof(struct hash), hash);
+		hex_format(v->heads[i].hash.bytes, sizeof(struct hash), hash);
 		json_array_append_new(
 		    heads, json_pack("{s:s,s:I,s:s}", "author", member_name(v, (member_index)i),
 		               "sequence", (json_int_t)v->heads[i].sequence, "hash", hash));
@@ -229,7 +230,7 @@ print_summary(const struct verifying *v)
 	for (size_t i = 0; i < roster_count(v->audit->roster); i++) {
 		if (v->heads[i].sequence == 0)
 			continue;
-		audit_hex(v->heads[i].hash.bytes, sizeof(struct hash), hash);
+		hex_format(v->heads[i].hash.bytes, sizeof(struct hash), hash);
 		printf("  %s up to %" PRIu64 " (%.16s)\n", member_name(v, (member_index)i),
 		    v->heads[i].sequence, hash);
 	}

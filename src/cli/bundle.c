@@ -1,10 +1,10 @@
 #include "cli/bundle.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/hex.h"
 #include "core/ballot.h"
 #include "core/roster.h"
 #include "sys/crypto.h"
@@ -284,8 +284,7 @@ tell(const struct bundle *b, const struct count *n, const Protos__Enrolment *sub
 	strcpy(out->subject, subject->name);
 	strcpy(out->mesh, subject->mesh_name);
 	strcpy(out->level, ballot.level == LEVEL_RELEASE ? "release" : "quarantine");
-	sodium_bin2hex(
-	    out->incident, sizeof(out->incident), incident.bytes, sizeof(incident.bytes));
+	hex_format(incident.bytes, sizeof(incident.bytes), out->incident);
 }
 
 static const char *

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "cli/ca_store.h"
 #include "sys/wholefile.h"
 #include "sys/x509.h"
@@ -38,14 +39,14 @@ bool
 ca_request_prove(json_t *request, const struct secret_key *key)
 {
 	struct signature signature;
-	char hex[2 * sizeof(signature.bytes) + 1];
+	char hex[HEX_ROOM(sizeof(signature.bytes))];
 	char *text = covered(request);
 
 	if (text == NULL)
 		return false;
 	identity_sign(key, DOMAIN_REQUEST, (uint8_t *)text, strlen(text), &signature);
 	free(text);
-	sodium_bin2hex(hex, sizeof(hex), signature.bytes, sizeof(signature.bytes));
+	hex_format(signature.bytes, sizeof(signature.bytes), hex);
 	return json_object_set_new(request, "proof", json_string(hex)) == 0;
 }
 
@@ -53,11 +54,8 @@ static bool
 read_hex(const json_t *text, uint8_t *out, size_t size_bytes)
 {
 	const char *hex = json_string_value(text);
-	size_t used;
 
-	return hex != NULL && strlen(hex) == 2 * size_bytes &&
-	       sodium_hex2bin(out, size_bytes, hex, strlen(hex), NULL, &used, NULL) == 0 &&
-	       used == size_bytes;
+	return hex != NULL && hex_parse(hex, strlen(hex), out, size_bytes);
 }
 
 static const char *

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "cli/audit.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
@@ -67,12 +68,6 @@ audit_path(const struct audit *a, const char *file, char out[AUDIT_PATH_BYTES])
 	snprintf(out, AUDIT_PATH_BYTES, "%s/%s", a->directory, file);
 }
 
-void
-audit_hex(const void *data, size_t size_bytes, char *out)
-{
-	sodium_bin2hex(out, 2 * size_bytes + 1, data, size_bytes);
-}
-
 const char *
 audit_name(const struct audit *a, const struct node_id *id, char room[33])
 {
@@ -80,8 +75,7 @@ audit_name(const struct audit *a, const struct node_id *id, char room[33])
 
 	if (member != MEMBER_NONE)
 		return roster_member(a->roster, member)->name;
-	audit_hex(id->bytes, sizeof(id->bytes), room);
-	return room;
+	return hex_format(id->bytes, sizeof(id->bytes), room);
 }
 
 void
@@ -114,7 +108,7 @@ audit_incident(const struct entry *e, char out[17])
 		break; /* never in a log */
 	}
 	incident = incident_of(crypto_sodium(), subject, round);
-	audit_hex(incident.bytes, sizeof(incident.bytes), out);
+	hex_format(incident.bytes, sizeof(incident.bytes), out);
 }
 
 static int

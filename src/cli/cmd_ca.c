@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hex.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
 #include "sys/wholefile.h"
@@ -19,7 +20,7 @@ static int
 init(const char *directory, const char *mesh_name, unsigned days)
 {
 	char key[CA_PATH_BYTES], certificate[CA_PATH_BYTES], enrolments[CA_PATH_BYTES];
-	char hex[2 * sizeof(struct public_key) + 1];
+	char hex[HEX_ROOM(sizeof(struct public_key))];
 	struct x509_authority *authority = NULL;
 	const struct public_key *public;
 	enum err err;
@@ -44,7 +45,7 @@ init(const char *directory, const char *mesh_name, unsigned days)
 		return EXIT_FAILED;
 	}
 	public = x509_authority_key(authority);
-	printf("%s\n", sodium_bin2hex(hex, sizeof(hex), public->bytes, sizeof(public->bytes)));
+	printf("%s\n", hex_format(public->bytes, sizeof(public->bytes), hex));
 	x509_authority_free(authority);
 	return EXIT_OK;
 }
@@ -83,9 +84,9 @@ ca_init(int argc, char **argv)
 static json_t *
 hex_of(const void *data, size_t size_bytes)
 {
-	char hex[2 * 64 + 1];
+	char hex[HEX_ROOM(64)];
 
-	return json_string(sodium_bin2hex(hex, sizeof(hex), data, size_bytes));
+	return json_string(hex_format(data, size_bytes, hex));
 }
 
 static json_t *

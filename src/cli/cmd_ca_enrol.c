@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "cli/ca_request_text.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
@@ -143,7 +144,7 @@ enrol(const struct ca_store *store, const struct enrol_options *options,
 		.address_count = request->address_count,
 		.not_before_ms = now_ms - BACKDATE_MS,
 		.not_after_ms = now_ms + options->days * DAY_MS };
-	char hex[2 * sizeof(id.bytes) + 1];
+	char hex[HEX_ROOM(sizeof(id.bytes))];
 	bool done = false;
 	enum err err;
 
@@ -167,7 +168,7 @@ enrol(const struct ca_store *store, const struct enrol_options *options,
 	}
 	if (!store_both(store, request->name, &certificate, envelope, envelope_bytes))
 		goto done;
-	sodium_bin2hex(hex, sizeof(hex), id.bytes, sizeof(id.bytes));
+	hex_format(id.bytes, sizeof(id.bytes), hex);
 	printf("enrolled %s as %s\n", request->name, hex);
 	done = true;
 

@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "cli/ca_request_text.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
@@ -82,7 +82,7 @@ make_directories(const char *state)
 static int
 print_request(const char *state, json_t *request)
 {
-	char hex[2 * sizeof(struct public_key) + 1];
+	char hex[HEX_ROOM(sizeof(struct public_key))];
 	struct secret_key *identity = NULL;
 	struct x509_text tls_key = { 0 }, csr = { 0 };
 	struct public_key public;
@@ -97,7 +97,7 @@ print_request(const char *state, json_t *request)
 		goto done;
 	}
 	identity_public(identity, &public);
-	sodium_bin2hex(hex, sizeof(hex), public.bytes, sizeof(public.bytes));
+	hex_format(public.bytes, sizeof(public.bytes), hex);
 	if (json_object_set_new(request, "key", json_string(hex)) == -1 ||
 	    json_object_set_new(request, "csr", json_string(csr.text)) == -1 ||
 	    !ca_request_prove(request, identity)) {

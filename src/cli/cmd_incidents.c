@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/hex.h"
 #include "cli/control.h"
 
 static bool
@@ -35,8 +36,8 @@ to_json(const struct msg_member *m)
 {
 	char incident[17], id[33], since[24];
 
-	control_hex(m->incident.bytes, sizeof(m->incident.bytes), incident);
-	control_hex(m->id.bytes, sizeof(m->id.bytes), id);
+	hex_format(m->incident.bytes, sizeof(m->incident.bytes), incident);
+	hex_format(m->id.bytes, sizeof(m->id.bytes), id);
 	control_time(m->since_ms, since);
 	return json_pack("{ss ss ss ss ss ss sI sI sI ss}", "incident", incident, "subject",
 	    m->name, "id", id, "status", control_status_text(m->status), "ground", ground(m),
@@ -72,7 +73,7 @@ print_text(const struct control_answer *answer)
 		if (!is_incident(m))
 			continue;
 		count++;
-		control_hex(m->incident.bytes, sizeof(m->incident.bytes), incident);
+		hex_format(m->incident.bytes, sizeof(m->incident.bytes), incident);
 		control_time(m->since_ms, since);
 		printf("%s  %s  %s\n", incident, m->name, control_status_text(m->status));
 		printf("  ground    %s\n  held      %s\n", ground(m),

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/hex.h"
 #include "cli/control.h"
 
 static json_t *
@@ -11,7 +12,7 @@ to_json(const struct msg_member *m)
 {
 	char id[33], address[46];
 
-	control_hex(m->id.bytes, sizeof(m->id.bytes), id);
+	hex_format(m->id.bytes, sizeof(m->id.bytes), id);
 	address_format(&m->address, address);
 	return json_pack("{ss ss ss ss ss sb sb sb sb sI}", "name", m->name, "id", id, "address",
 	    address, "status", control_status_text(m->status), "held",

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/hex.h"
 #include "cli/control.h"
 
 static const char *
@@ -28,7 +29,7 @@ print_json(const struct msg_status *s)
 	json_t *j;
 	int printed;
 
-	control_hex(s->id.bytes, sizeof(s->id.bytes), id);
+	hex_format(s->id.bytes, sizeof(s->id.bytes), id);
 	j = json_pack("{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI sI sf sf sI sI}",
 	    "name", s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
 	    control_status_text(s->status), "policy", policy_text(s), "mode",
@@ -53,7 +54,7 @@ print_text(const struct msg_status *s)
 {
 	char id[33];
 
-	control_hex(s->id.bytes, sizeof(s->id.bytes), id);
+	hex_format(s->id.bytes, sizeof(s->id.bytes), id);
 	printf("node       %s (%s)\n", s->name, id);
 	printf("mesh       %s, epoch %" PRIu64 ", %u members, %u heads, %u links up\n", s->mesh,
 	    s->epoch, s->members, s->heads, s->links);

@@ -142,18 +142,6 @@ control_effective_text(uint32_t mode)
 }
 
 void
-control_hex(const uint8_t *bytes, size_t size_bytes, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < size_bytes; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * size_bytes] = '\0';
-}
-
-void
 control_time(uint64_t unix_ms, char out[24])
 {
 	time_t seconds = (time_t)(unix_ms / 1000);

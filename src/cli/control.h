@@ -19,7 +19,6 @@ const char *control_strength_text(uint32_t strength);
 const char *control_status_text(uint32_t status);
 const char *control_effective_text(uint32_t mode);
 /* out: at least 2 * size_bytes + 1. */
-void control_hex(const uint8_t *bytes, size_t size_bytes, char *out);
 /* "2026-11-22T12:00:00Z"; "-" for 0.  out: at least 24 bytes. */
 void control_time(uint64_t unix_ms, char out[24]);
 

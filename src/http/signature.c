@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/hex.h"
 
 #define LABEL           "phalanx"
 #define COMPONENTS      "(\"@method\" \"@authority\" \"@path\" \"content-digest\")"
@@ -15,33 +16,6 @@
 #define SIGNATURE_CHARS BASE64_CHARS(64)
 
 enum { CREATED = 1, NONCE, KEY_ID, ALGORITHM };
-
-static void
-to_hex(const uint8_t bytes[16], char out[33])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < 16; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[32] = '\0';
-}
-
-static bool
-from_hex(const char *text, uint8_t out[16])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < 32; i++) {
-		const char *digit = text[i] == '\0' ? NULL : strchr(digits, text[i]);
-
-		if (digit == NULL)
-			return false;
-		out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit - digits));
-	}
-	return true;
-}
 
 /* RFC 9421, 2.3: the parameters in the order of the Signature-Input they stand in. */
 static enum err
@@ -52,7 +26,7 @@ write_parameters(const struct http_signature_input *in, char out[HTTP_SIGNATURE_
 		ALGORITHM };
 	const uint8_t *order = in->order[0] == 0 ? usual : in->order;
 	size_t used = sizeof(COMPONENTS) - 1;
-	char hex[33];
+	char hex[HEX_ROOM(16)];
 
 	memcpy(out, COMPONENTS, sizeof(COMPONENTS));
 	for (size_t i = 0; i < HTTP_SIGNATURE_PARAMETERS; i++) {
@@ -64,12 +38,12 @@ write_parameters(const struct http_signature_input *in, char out[HTTP_SIGNATURE_
 			used += (size_t)snprintf(at, room, ";created=%" PRIu64, in->created_s);
 			break;
 		case NONCE:
-			to_hex(in->nonce, hex);
-			used += (size_t)snprintf(at, room, ";nonce=\"%s\"", hex);
+			used += (size_t)snprintf(at, room, ";nonce=\"%s\"",
+			    hex_format(in->nonce, sizeof(in->nonce), hex));
 			break;
 		case KEY_ID:
-			to_hex(in->key_id, hex);
-			used += (size_t)snprintf(at, room, ";keyid=\"%s\"", hex);
+			used += (size_t)snprintf(at, room, ";keyid=\"%s\"",
+			    hex_format(in->key_id, sizeof(in->key_id), hex));
 			break;
 		case ALGORITHM:
 			used += (size_t)snprintf(at, room, ";alg=\"ed25519\"");
@@ -199,7 +173,7 @@ read_number(const char **at, uint64_t *out)
 static bool
 read_hex(const char **at, uint8_t out[16])
 {
-	if (!step(at, "\"") || strlen(*at) < 33 || !from_hex(*at, out))
+	if (!step(at, "\"") || strlen(*at) < 33 || !hex_parse(*at, 32, out, 16))
 		return false;
 	*at += 32;
 	return step(at, "\"");

@@ -5,9 +5,9 @@
  * firewall, and the entries that the notary has not returned.
  */
 #include "proc/engine.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "sys/log.h"
 
 void
@@ -117,10 +117,9 @@ void
 engine_log_enforce(const struct engine *e, const struct core_action *action)
 {
 	const char *would = e->config->mode == CONFIG_OBSERVE ? "would " : "";
-	char incident[17], address[46];
+	char incident[HEX_ROOM(sizeof(action->incident.bytes))], address[46];
 
-	for (size_t i = 0; i < sizeof(action->incident.bytes); i++)
-		(void)snprintf(incident + 2 * i, 3, "%02x", action->incident.bytes[i]);
+	hex_format(action->incident.bytes, sizeof(action->incident.bytes), incident);
 	if (action->what == CORE_DO_LOCK) {
 		log_info("incident=%s %slock this host strength=%s", incident, would,
 		    strength_text(action->lock.strength));

@@ -4,6 +4,7 @@
  */
 #include "proc/engine.h"
 #include <stdio.h>
+#include "base/hex.h"
 #include "sys/log.h"
 
 /* ---- decoy, watch ---------------------------------------------------------- */
@@ -95,10 +96,9 @@ engine_hear_watch(struct engine *e, const struct ipc_message *m)
 static void
 on_enforced(struct engine *e, const struct msg_enforced *done)
 {
-	char incident[17];
+	char incident[HEX_ROOM(sizeof(done->incident.bytes))];
 
-	for (size_t i = 0; i < 8; i++)
-		(void)snprintf(incident + 2 * i, 3, "%02x", done->incident.bytes[i]);
+	hex_format(done->incident.bytes, sizeof(done->incident.bytes), incident);
 	if (done->error != ERR_OK)
 		log_error("incident=%s enforcement of request %u failed: %s", incident,
 		    done->request, err_text((enum err)done->error));

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "base/hex.h"
 
 struct text {
 	char bytes[2048];
@@ -34,8 +35,10 @@ text_put(struct text *t, const char *format, ...)
 static inline void
 text_put_hex(struct text *t, const uint8_t *bytes, size_t size_bytes)
 {
-	for (size_t i = 0; i < size_bytes; i++)
-		text_put(t, "%02x", bytes[i]);
+	if (sizeof(t->bytes) - t->size >= HEX_ROOM(size_bytes)) {
+		hex_format(bytes, size_bytes, t->bytes + t->size);
+		t->size += 2 * size_bytes;
+	}
 }
 
 #endif

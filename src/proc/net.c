@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/hex.h"
 #include "proc/net_door.h"
 #include "proc/net_links.h"
 #include "proc/profiles.h"
@@ -89,10 +90,8 @@ void
 net_format_id(const struct net *n, member_index member, char out[NET_ID_TEXT])
 {
 	const struct node_id *id = &roster_member(n->roster, member)->id;
-	size_t i;
 
-	for (i = 0; i < sizeof(id->bytes); i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", id->bytes[i]);
+	hex_format(id->bytes, sizeof(id->bytes), out);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "core/roster.h"
 
 #define BODY_MARK      ",\"body\":\""
@@ -32,12 +33,10 @@ static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char
 static void
 put_hex(struct text *t, const char *name, const uint8_t *data, size_t size_bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	put(t, ",\"%s\":\"", name);
-	for (size_t i = 0; i < size_bytes && t->end - t->at > 2; i++) {
-		*t->at++ = digits[data[i] >> 4];
-		*t->at++ = digits[data[i] & 15];
+	if ((size_t)(t->end - t->at) >= HEX_ROOM(size_bytes)) {
+		hex_format(data, size_bytes, t->at);
+		t->at += 2 * size_bytes;
 	}
 	put(t, "\"");
 }

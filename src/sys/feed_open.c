@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "sys/feed_internal.h"
 #include "sys/log.h"
 
@@ -24,20 +25,13 @@
 #define TORN_MOST      1000
 #define COPY_BYTES     16384
 
-static void
-to_hex(const uint8_t *data, size_t size_bytes, char *out)
-{
-	for (size_t i = 0; i < size_bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", data[i]);
-}
-
 size_t
 feed_header(const struct feed *f, const char *what, const char *owner, char out[FEED_HEADER_BYTES])
 {
-	char mesh[2 * sizeof(struct mesh_id) + 1], id[2 * sizeof(struct node_id) + 1];
+	char mesh[HEX_ROOM(sizeof(struct mesh_id))], id[HEX_ROOM(sizeof(struct node_id))];
 
-	to_hex(roster_mesh(f->config.roster)->bytes, sizeof(struct mesh_id), mesh);
-	to_hex(f->self->id.bytes, sizeof(f->self->id.bytes), id);
+	hex_format(roster_mesh(f->config.roster)->bytes, sizeof(struct mesh_id), mesh);
+	hex_format(f->self->id.bytes, sizeof(f->self->id.bytes), id);
 	return (size_t)snprintf(out, FEED_HEADER_BYTES,
 	    "{\"phalanx_%s\":%d,\"mesh\":\"%s\",\"%s\":\"%s\"}\n", what, MESSAGE_VERSION, mesh,
 	    owner, id);
