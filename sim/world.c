@@ -104,7 +104,8 @@ may_link(const struct world *w, size_t a, size_t b)
 
 	return x->core != NULL && y->core != NULL && x->held[b] != STRENGTH_SEVER &&
 	       y->held[a] != STRENGTH_SEVER && x->lock != STRENGTH_SEVER &&
-	       y->lock != STRENGTH_SEVER && (w->partition >> a & 1) == (w->partition >> b & 1);
+	       y->lock != STRENGTH_SEVER && (w->strangers[a] >> b & 1) == 0 &&
+	       (w->partition >> a & 1) == (w->partition >> b & 1);
 }
 
 static void
@@ -429,6 +430,14 @@ void
 world_partition(struct world *w, uint32_t nodes)
 {
 	w->partition = nodes;
+	update_links(w);
+}
+
+void
+world_estrange(struct world *w, size_t a, size_t b)
+{
+	w->strangers[a] |= 1u << b;
+	w->strangers[b] |= 1u << a;
 	update_links(w);
 }
 

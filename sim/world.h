@@ -57,6 +57,7 @@ struct world {
 	struct world_node nodes[WORLD_NODES_MAX];
 	uint64_t now_ms;
 	uint32_t partition;  /* nodes with their bit set hear only each other */
+	uint32_t strangers[WORLD_NODES_MAX]; /* bits of those that a node finds no way to */
 	bool linked[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	uint64_t link_life[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	bool touched_others[WORLD_NODES_MAX]; /* so it may be accused */
@@ -86,6 +87,8 @@ void world_crash(struct world *, size_t node);
 /* Take away the newest of its own entries: a snapshot is restored. */
 void world_truncate(struct world *, size_t node, size_t entries);
 void world_partition(struct world *, uint32_t nodes);
+/* No way between these two. */
+void world_estrange(struct world *, size_t a, size_t b);
 
 void world_touch(struct world *, size_t node, const char *source);
 /* From the address of another node. */

@@ -221,7 +221,7 @@ wake(struct core *c, struct wake *w)
 		tick(c);
 		break;
 	case WAKE_OBJECT:
-		receive_object_due(c, (struct object *)w);
+		admit_expired(c, (struct object *)w);
 		break;
 	case WAKE_RELAY:
 		spread_relay(c, (struct relay *)w);

@@ -132,8 +132,32 @@ a_shortened_feed_signs_nothing(void **unused)
 		world_run(w, 1000);
 		assert_int_equal(w->nodes[1].held[3], STRENGTH_CUT);
 		assert_int_equal(w->nodes[1].sequence, sequence - entries);
+		/* And alone, after another restart, it still knows. */
+		world_crash(w, 1);
+		world_partition(w, 1u << 1);
+		world_start(w, 1);
+		assert_true(world_core_view(w, 1).lost_state);
 		world_free(w);
 	}
+}
+
+/* The same when all that peers hold of it are a statement and a vote, then long expired. */
+static void
+an_old_feed_cut_short_is_noticed(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE, 1);
+
+	(void)unused;
+	world_touch_from(w, 1, 4);
+	world_run(w, 3 * LIMIT_RELAYED_MS);
+	assert_int_equal(world_core_view(w, 0).objects, 1);
+	assert_int_equal(w->nodes[1].sequence, 3); /* a second vote when the window rolled over */
+	world_crash(w, 1);
+	world_truncate(w, 1, 1);
+	world_start(w, 1);
+	world_run(w, 1000);
+	assert_true(world_core_view(w, 1).lost_state);
+	world_free(w);
 }
 
 /* One that keeps its feed is not troubled, whatever a lying peer claims to hold. */
@@ -222,6 +246,7 @@ main(void)
 		cmocka_unit_test(any_crash_in_a_scan_heals),
 		cmocka_unit_test(any_crash_in_a_precaution_heals),
 		cmocka_unit_test(a_shortened_feed_signs_nothing),
+		cmocka_unit_test(an_old_feed_cut_short_is_noticed),
 		cmocka_unit_test(a_claim_without_proof_mutes_nobody),
 		cmocka_unit_test(what_was_written_is_told_after_the_crash),
 		cmocka_unit_test(a_full_disk_delays_and_loses_nothing),

@@ -292,6 +292,46 @@ a_node_that_was_away_catches_up(void **unused)
 	world_free(w);
 }
 
+/* What stands is told to whom it concerns however old it is. */
+static void
+who_comes_late_hears_of_what_stands(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH);
+
+	(void)unused;
+	world_crash(w, 3);
+	for (size_t i = 0; i < 3; i++)
+		world_touch_from(w, i, 4);
+	world_run(w, 1000);
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, 2 * LIMIT_RELAYED_MS);
+	/* The statements are gone, the certificate and the precaution are not. */
+	assert_int_equal(world_core_view(w, 1).objects, 2);
+	world_start(w, 3);
+	world_run(w, 100);
+	assert_int_equal(w->nodes[3].held[4], STRENGTH_SEVER);
+	assert_int_equal(w->nodes[3].held[0], STRENGTH_CUT);
+	world_free(w);
+}
+
+/* Who has no link to the author hears it from the others, 20 ms later. */
+static void
+urgent_objects_find_a_way_round(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH);
+
+	(void)unused;
+	world_estrange(w, 0, 2);
+	world_run(w, 10);
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, LIMIT_RELAY_DELAY_MS - 1);
+	assert_int_equal(w->nodes[1].held[0], STRENGTH_CUT);
+	assert_int_equal(w->nodes[2].held[0], STRENGTH_NONE);
+	world_run(w, 1);
+	assert_int_equal(w->nodes[2].held[0], STRENGTH_CUT);
+	world_free(w);
+}
+
 /* Two halves, each with its own incident, agree a moment after they meet: the earlier stands. */
 static void
 two_halves_agree_when_they_meet(void **unused)
@@ -358,6 +398,8 @@ main(void)
 		cmocka_unit_test(a_confession_severs),
 		cmocka_unit_test(a_confession_without_a_disk_still_locks),
 		cmocka_unit_test(a_node_that_was_away_catches_up),
+		cmocka_unit_test(who_comes_late_hears_of_what_stands),
+		cmocka_unit_test(urgent_objects_find_a_way_round),
 		cmocka_unit_test(two_halves_agree_when_they_meet),
 		cmocka_unit_test(quarantine_survives_a_restart),
 	};

@@ -228,16 +228,16 @@ bad_verdicts_are_refused(void **unused)
 	world_free(w);
 }
 
-/* A certificate by these voters, as an entry of b's. */
-static void
-certificate_refused(
-    struct world *w, uint8_t voters, size_t signatures, uint64_t other_window, enum err err)
+/* A certificate against e by these voters, the first in another window if asked; its parts are static. */
+static struct entry
+certificate(const struct world *w, uint8_t voters, size_t signatures, bool other_window)
 {
+	static uint8_t bitmap, list[8 * 64];
 	struct ballot b = mesh_ballot(&w->mesh, world_member(w, 4));
-	uint8_t list[8 * 64];
 	struct entry e = { .kind = ENTRY_CERTIFICATE };
 	size_t count = 0;
 
+	bitmap = voters;
 	b.window = ballot_window(MESH_TIME_MS + w->now_ms);
 	for (size_t i = 0; i < 8 && count < signatures; i++) {
 		struct ballot mine = b;
@@ -254,8 +254,17 @@ certificate_refused(
 		.subject = b.subject,
 		.epoch = 1,
 		.window = b.window,
-		.voters = { &voters, 1 },
+		.voters = { &bitmap, 1 },
 		.signatures = { list, 64 * count } };
+	return e;
+}
+
+static void
+certificate_refused(
+    struct world *w, uint8_t voters, size_t signatures, bool other_window, enum err err)
+{
+	struct entry e = certificate(w, voters, signatures, other_window);
+
 	forged_refused(w, 1, 1, &e, 1, err);
 }
 
@@ -265,11 +274,87 @@ bad_certificates_are_refused(void **unused)
 	struct world *w = five();
 
 	(void)unused;
-	certificate_refused(w, 0x03, 2, 0, ERR_QUORUM);    /* exactly half */
-	certificate_refused(w, 0x17, 4, 0, ERR_VOTER);     /* the subject itself */
-	certificate_refused(w, 0x27, 4, 0, ERR_VOTER);     /* a stranger */
-	certificate_refused(w, 0x07, 2, 0, ERR_MALFORMED); /* fewer signatures than voters */
-	certificate_refused(w, 0x07, 3, 1, ERR_SIGNATURE); /* of mixed windows */
+	certificate_refused(w, 0x03, 2, false, ERR_QUORUM);    /* exactly half */
+	certificate_refused(w, 0x17, 4, false, ERR_VOTER);     /* the subject itself */
+	certificate_refused(w, 0x27, 4, false, ERR_VOTER);     /* a stranger */
+	certificate_refused(w, 0x07, 2, false, ERR_MALFORMED); /* fewer signatures than voters */
+	certificate_refused(w, 0x07, 3, true, ERR_SIGNATURE);  /* of mixed windows */
+	world_free(w);
+}
+
+/*
+ * The subject hears of its certificate at once, from whoever accepted it, on
+ * its own link; further ones for what is certified are not worth a check.
+ */
+static void
+a_certificate_is_accepted_once(void **unused)
+{
+	struct world *w = five();
+	struct entry e = certificate(w, 0x0e, 3, false);
+	struct span bytes = world_forge(w, 1, &e, 1);
+	uint64_t checks = world_core_view(w, 0).checks;
+
+	(void)unused;
+	w->nodes[1].liar = true;
+	w->touched_others[4] = true;
+	world_estrange(w, 1, 4);
+	world_run(w, 10);
+	world_deliver(w, 0, 1, bytes);
+	assert_int_equal(world_core_view(w, 0).checks, checks + 4);
+	assert_int_equal(w->nodes[0].held[4], STRENGTH_CUT);
+	assert_int_equal(w->actions.list[0].what, CORE_DO_ENFORCE);
+	world_run(w, LIMIT_RELAY_DELAY_MS - 1);
+	assert_int_equal(w->nodes[4].lock, STRENGTH_SEVER);
+	free((void *)(uintptr_t)bytes.data);
+
+	e = certificate(w, 0x0b, 3, false);
+	bytes = world_forge(w, 2, &e, 1);
+	world_deliver(w, 0, 2, bytes);
+	assert_int_equal(world_core_view(w, 0).checks, checks + 4);
+	assert_int_equal(world_core_view(w, 0).objects, 1);
+	free((void *)(uintptr_t)bytes.data);
+	world_free(w);
+}
+
+/*
+ * A newest entry that nobody proved is never shown to a third node, which
+ * would charge its bad signature to an honest link.
+ */
+static void
+what_nobody_proved_is_not_passed_on(void **unused)
+{
+	struct world *w = five();
+	struct entry e = certificate(w, 0x0e, 3, false);
+	struct entry ping = { .kind = ENTRY_PING, .header.mesh = w->mesh.id };
+	struct span bytes = world_forge(w, 3, &e, 1);
+	uint8_t body[1024], message[1024];
+	size_t body_bytes = sizeof(body), size = sizeof(message);
+
+	(void)unused;
+	w->touched_others[4] = true;
+	for (size_t i = 0; i < 5; i++)
+		w->nodes[i].liar = true; /* what they hold is forged here */
+	world_deliver(w, 0, 3, bytes);
+	free((void *)(uintptr_t)bytes.data);
+	bytes = world_forge(w, 1, &e, 50);
+	((uint8_t *)(uintptr_t)bytes.data)[bytes.size_bytes - 1] ^= 1;
+	world_deliver(w, 0, 1, bytes);
+	free((void *)(uintptr_t)bytes.data);
+	assert_int_equal(world_view(w, 0, 1).feed_sequence, 50);
+
+	ping.ping.answer = true;
+	ping.ping.time_ms = MESH_TIME_MS + w->now_ms;
+	ping.ping.root = world_core_view(w, 0).root;
+	ping.ping.heads[ping.ping.head_count++] = (struct feed_head){
+		.author = world_member(w, 1)->id, .incarnation = 1, .sequence = 50
+	};
+	assert_ok(entry_encode(&ping, body, &body_bytes));
+	assert_ok(envelope_write((struct span){ body, body_bytes }, NULL, message, &size));
+	world_deliver(w, 0, 2, (struct span){ message, size });
+	assert_int_equal(w->actions.count, 0);
+	world_deliver(w, 0, 1, (struct span){ message, size });
+	assert_int_equal(w->actions.count, 1); /* its author may see it */
+	assert_int_equal(w->actions.list[0].what, CORE_DO_SEND);
 	world_free(w);
 }
 
@@ -359,6 +444,35 @@ an_author_has_a_budget(void **unused)
 	assert_int_equal(refusals, 20);
 	/* What says the same again leaves nothing behind. */
 	assert_int_equal(world_core_view(w, 0).objects, 1);
+	world_free(w);
+}
+
+/* Of many self-reports of one author all nodes keep the same, whatever came first. */
+static void
+the_earliest_self_reports_count(void **unused)
+{
+	const uint64_t many = LIMIT_SELF_REPORTS + 9;
+	struct world *w = five();
+
+	(void)unused;
+	for (size_t i = 0; i < 5; i++)
+		w->nodes[i].liar = true; /* what they hold is forged here */
+	for (uint64_t i = 1; i <= many; i++)
+		for (size_t to = 0; to < 2; to++) {
+			struct entry e = { .kind = ENTRY_SELF_REPORT };
+			struct span bytes;
+
+			e.self_report.kind = SELF_REPORT_PRECAUTION;
+			e.self_report.reason = CLASS_HONEYPOT_TRIPPED;
+			bytes = world_forge(w, 2, &e, to == 0 ? i : many + 1 - i);
+			world_deliver(w, to, 2, bytes);
+			free((void *)(uintptr_t)bytes.data);
+		}
+	assert_int_equal(world_core_view(w, 0).root, world_core_view(w, 1).root);
+	/* One of them is the newest besides, held for its author's sake. */
+	assert_in_range(world_core_view(w, 1).objects, LIMIT_SELF_REPORTS, LIMIT_SELF_REPORTS + 1);
+	assert_int_equal(w->nodes[0].held[2], STRENGTH_CUT);
+	assert_int_equal(w->nodes[1].held[2], STRENGTH_CUT);
 	world_free(w);
 }
 
@@ -490,8 +604,13 @@ own_eyes_cut_so_many_and_no_more(void **unused)
 	assert_int_equal(w->nodes[0].held[2], STRENGTH_CUT);
 	assert_int_equal(w->nodes[0].held[3], STRENGTH_NONE);
 	assert_int_equal(w->nodes[0].held[4], STRENGTH_NONE);
-	world_run(w, LIMIT_LOCAL_CUT_MS + 1000);
+	world_run(w, LIMIT_LOCAL_CUT_MS / 2);
+	world_touch_from(w, 0, 2); /* renewed by new evidence */
+	world_run(w, LIMIT_LOCAL_CUT_MS / 2 + 1000);
 	assert_int_equal(w->nodes[0].held[1], STRENGTH_NONE);
+	assert_int_equal(w->nodes[0].held[2], STRENGTH_CUT);
+	world_run(w, LIMIT_LOCAL_CUT_MS / 2);
+	assert_int_equal(w->nodes[0].held[2], STRENGTH_NONE);
 	world_free(w);
 }
 
@@ -503,10 +622,13 @@ main(void)
 		cmocka_unit_test(bad_statements_are_refused),
 		cmocka_unit_test(bad_verdicts_are_refused),
 		cmocka_unit_test(bad_certificates_are_refused),
+		cmocka_unit_test(a_certificate_is_accepted_once),
+		cmocka_unit_test(what_nobody_proved_is_not_passed_on),
 		cmocka_unit_test(equivocation_is_noticed),
 		cmocka_unit_test(what_is_behind_the_window_is_replayed),
 		cmocka_unit_test(bad_signatures_close_the_link),
 		cmocka_unit_test(an_author_has_a_budget),
+		cmocka_unit_test(the_earliest_self_reports_count),
 		cmocka_unit_test(a_lone_liar_frames_nobody),
 		cmocka_unit_test(exactly_half_convicts_nobody),
 		cmocka_unit_test(votes_follow_the_window),

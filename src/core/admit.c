@@ -1,0 +1,413 @@
+#include <string.h>
+#include "core/state.h"
+
+static bool
+is_from_network(const struct arrival *a)
+{
+	return a->via == VIA_LINK || a->via == VIA_SYNC;
+}
+
+static bool
+is_standing(enum entry_kind kind)
+{
+	return kind == ENTRY_SELF_REPORT || kind == ENTRY_CERTIFICATE;
+}
+
+/* Already here, byte by byte: the cheap check before any signature. */
+static bool
+is_held(struct core *c, const struct arrival *a)
+{
+	const struct object *o = objects_by_hash(&c->objects, &a->hash);
+
+	if (o == NULL || o->size_bytes != a->bytes.size_bytes ||
+	    memcmp(o->bytes, a->bytes.data, o->size_bytes) != 0)
+		return false;
+	if (is_from_network(a))
+		spread_heard(c, o, a->from);
+	return true;
+}
+
+/* Remember it as the newest entry of its author, without holding it. */
+static void
+keep_as_newest(struct core *c, const struct arrival *a, bool proven)
+{
+	struct object *o = objects_make(a->bytes, &a->entry, &a->hash, a->author);
+	struct core_action *action;
+
+	if (o == NULL)
+		return;
+	o->proven = proven;
+	if (!objects_set_newest(&c->objects, o, c->now_ms)) {
+		objects_discard(&c->objects, o);
+		return;
+	}
+	/* That our own feed went further once must be known after a restart, too. */
+	if (a->author != c->self || !is_from_network(a))
+		return;
+	action = actions_add(&c->outbox, CORE_DO_KEEP);
+	action->keep.bytes = (struct span){ o->bytes, o->size_bytes };
+	action->keep.author = o->author;
+	action->keep.standing = true;
+}
+
+/*
+ * A certificate for what is certified already changes nothing, so it is not
+ * worth its signature checks.  Unproven it may still be shown to its author,
+ * who alone can tell that it lost its state.
+ */
+static bool
+is_known_certificate(struct core *c, struct arrival *a)
+{
+	struct entry_header header;
+	enum entry_kind kind;
+	struct hash key;
+
+	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK || kind != ENTRY_CERTIFICATE ||
+	    entry_decode(a->envelope.body, &a->entry) != ERR_OK)
+		return false;
+	objects_key(&c->objects, &a->entry, &key);
+	if (objects_by_key(&c->objects, &key) == NULL)
+		return false;
+	a->author = roster_find_id(c->roster, &header.author);
+	if (a->author == c->self)
+		return false; /* whatever says something about our own feed is looked at */
+	if (a->author == a->from && a->via == VIA_LINK && a->envelope.is_signed &&
+	    header.incarnation == member_of(c, a->author)->incarnation)
+		keep_as_newest(c, a, false);
+	return true;
+}
+
+/* What the notary returns needs no proof, but must be ours. */
+static enum err
+decode_own(const struct core *c, struct arrival *a)
+{
+	enum err err;
+
+	if ((err = entry_decode(a->envelope.body, &a->entry)) != ERR_OK)
+		return err;
+	if (entry_is_link_message(a->entry.kind) || a->entry.header.sequence == 0 ||
+	    !node_id_equal(&a->entry.header.author, &member_of(c, c->self)->id))
+		return ERR_AUTHOR;
+	a->author = c->self;
+	return ERR_OK;
+}
+
+static enum err
+prove(struct core *c, struct arrival *a)
+{
+	if (a->via == VIA_OWN)
+		return decode_own(c, a);
+	if (is_from_network(a) && !budget_take(&c->peers[a->from].link.checks, c->now_ms, 1,
+	                              LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
+		return ERR_BUDGET;
+	c->checks++;
+	return entry_verify(c->crypto, c->roster, &a->envelope, &a->entry, &a->author);
+}
+
+/*
+ * 4.4: 30 s either way on the author's own link, ten minutes relayed or
+ * synced; what stands is exempt.
+ */
+static enum err
+check_age(const struct core *c, struct arrival *a)
+{
+	uint64_t time_ms = a->entry.header.time_ms, now_ms = c->unix_ms;
+	uint64_t most_ms =
+	    a->via == VIA_LINK && a->from == a->author ? LIMIT_FRESH_MS : LIMIT_RELAYED_MS;
+
+	a->age_ms = time_ms < now_ms ? now_ms - time_ms : 0;
+	if (is_standing(a->entry.kind) || !is_from_network(a))
+		return ERR_OK;
+	if (a->age_ms > most_ms || (time_ms > now_ms && time_ms - now_ms > LIMIT_FRESH_MS))
+		return ERR_STALE;
+	return ERR_OK;
+}
+
+static enum err
+check_budget(struct core *c, const struct arrival *a)
+{
+	struct author *author = &c->peers[a->author].author;
+
+	if (!is_from_network(a))
+		return ERR_OK;
+	if (budget_take(&author->entries, c->now_ms, 1, LIMIT_ENTRIES_PER_S, LIMIT_ENTRIES_BURST))
+		return ERR_OK;
+	if (entry_is_urgent(a->entry.kind) &&
+	    budget_take(&author->urgent, c->now_ms, 1, LIMIT_ENTRIES_PER_S, LIMIT_URGENT_BURST))
+		return ERR_OK;
+	return ERR_BUDGET;
+}
+
+static enum err
+check_meaning(struct core *c, const struct arrival *a)
+{
+	bool own = a->via == VIA_OWN;
+
+	switch (a->entry.kind) {
+	case ENTRY_STATEMENT:
+		return ballots_check_statement(c, &a->entry, a->author);
+	case ENTRY_VERDICT:
+		return ballots_check_verdict(c, &a->entry, a->author, own);
+	case ENTRY_SELF_REPORT:
+		return selfreport_check(c, &a->entry, a->author);
+	case ENTRY_CERTIFICATE:
+		return ballots_check_certificate(c, &a->entry, own);
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		break;
+	}
+	return ERR_MALFORMED;
+}
+
+/* What the rest of the core wants to know of it without decoding again. */
+static void
+describe(struct core *c, struct object *o, const struct arrival *a)
+{
+	const struct entry *e = &a->entry;
+
+	o->key = a->key;
+	switch (e->kind) {
+	case ENTRY_STATEMENT:
+		o->subject = roster_find_id(c->roster, &e->statement.subject);
+		o->round = e->statement.round;
+		o->class = e->statement.class;
+		o->score = rules_score(o->class);
+		break;
+	case ENTRY_VERDICT:
+		o->subject = roster_find_id(c->roster, &e->verdict.subject);
+		o->round = e->verdict.round;
+		o->window = e->verdict.window;
+		break;
+	case ENTRY_SELF_REPORT:
+		o->subject = a->author;
+		o->round = e->self_report.round;
+		o->class = e->self_report.reason;
+		o->score = rules_score(o->class);
+		o->report = e->self_report.kind;
+		break;
+	case ENTRY_CERTIFICATE:
+		o->subject = roster_find_id(c->roster, &e->certificate.subject);
+		o->round = e->certificate.round;
+		o->window = e->certificate.window;
+		break;
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		break;
+	}
+}
+
+/* Durations run on the monotonic clock from here on: the wall clock may jump. */
+static void
+set_life(const struct core *c, struct object *o, uint64_t age_ms)
+{
+	if (is_standing(o->kind)) {
+		o->tree_until_ms = o->fresh_until_ms = UINT64_MAX;
+		return;
+	}
+	o->fresh_until_ms = c->now_ms + (age_ms < LIMIT_RELAYED_MS ? LIMIT_RELAYED_MS - age_ms : 0);
+	o->tree_until_ms = c->now_ms + (age_ms < LIMIT_TREE_MS ? LIMIT_TREE_MS - age_ms : 0);
+}
+
+static enum err
+take(struct core *c, struct object *o, const struct arrival *a)
+{
+	switch (o->kind) {
+	case ENTRY_STATEMENT:
+		ballots_accept_statement(c, o);
+		return ERR_OK;
+	case ENTRY_VERDICT:
+		return ballots_accept_verdict(c, o, &a->entry.verdict);
+	case ENTRY_SELF_REPORT:
+		return selfreport_accept(c, o);
+	case ENTRY_CERTIFICATE:
+		ballots_accept_certificate(c, o, &a->entry.certificate);
+		return ERR_OK;
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		break;
+	}
+	return ERR_MALFORMED;
+}
+
+static enum notice
+notice_of(enum entry_kind kind)
+{
+	switch (kind) {
+	case ENTRY_STATEMENT:
+		return NOTICE_STATEMENT;
+	case ENTRY_VERDICT:
+		return NOTICE_VERDICT;
+	case ENTRY_SELF_REPORT:
+		return NOTICE_SELF_REPORT;
+	case ENTRY_CERTIFICATE:
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		break;
+	}
+	return NOTICE_CERTIFICATE;
+}
+
+/* Forward, persist, report. */
+static void
+pass_on(struct core *c, struct object *o, const struct arrival *a)
+{
+	const struct incident *incident = &c->peers[o->subject].incident;
+	struct span bytes = { o->bytes, o->size_bytes };
+	struct core_action *action;
+
+	if (a->via == VIA_OWN) {
+		actions_send(&c->outbox, bytes, MEMBER_NONE, MEMBER_NONE);
+	} else {
+		action = actions_add(&c->outbox, CORE_DO_KEEP);
+		action->incident = incident->id;
+		action->keep.bytes = bytes;
+		action->keep.author = o->author;
+		action->keep.standing = is_standing(o->kind);
+		if (entry_is_urgent(o->kind))
+			spread_accept(c, o, a->from);
+	}
+	action = actions_notice(&c->outbox, notice_of(o->kind), o->subject);
+	action->incident = incident->id;
+	action->notice.peer = o->author;
+	action->notice.class = o->class;
+	action->notice.score = o->score;
+	action->notice.object = bytes;
+	if (o->kind == ENTRY_STATEMENT)
+		action->notice.source = a->entry.statement.source;
+	else if (o->kind == ENTRY_SELF_REPORT)
+		action->notice.source = a->entry.self_report.source;
+	if (o->kind == ENTRY_VERDICT || o->kind == ENTRY_CERTIFICATE) {
+		action->notice.votes = incident->most_votes;
+		action->notice.needed = c->needed;
+	}
+	action->notice.standing =
+	    o->kind == ENTRY_CERTIFICATE ||
+	    (o->kind == ENTRY_SELF_REPORT &&
+	        (o->report == SELF_REPORT_CONFESSION || incident->precaution_stands));
+}
+
+/* From here on nothing is refused but for want of room. */
+static enum err
+accept(struct core *c, const struct arrival *a)
+{
+	struct object *o = objects_make(a->bytes, &a->entry, &a->hash, a->author);
+	enum err err;
+
+	if (o == NULL)
+		return ERR_NOMEM;
+	describe(c, o, a);
+	o->proven = true;
+	set_life(c, o, a->age_ms);
+	if ((err = objects_hold(&c->objects, o, o->tree_until_ms > c->now_ms)) != ERR_OK) {
+		objects_discard(&c->objects, o);
+		return err;
+	}
+	if (o->tree_until_ms != UINT64_MAX)
+		err = timerq_set(
+		    c->timers, &o->expiry.timer, o->in_tree ? o->tree_until_ms : o->fresh_until_ms);
+	if (err == ERR_OK)
+		err = take(c, o, a);
+	if (err != ERR_OK) {
+		timerq_cancel(c->timers, &o->expiry.timer);
+		objects_leave_tree(&c->objects, o);
+		o->fresh_until_ms = 0;
+		objects_release(&c->objects, o, c->now_ms);
+		return err;
+	}
+	replay_mark(&c->peers[a->author].author.replay, a->entry.header.sequence);
+	(void)objects_set_newest(&c->objects, o, c->now_ms);
+	if (a->via != VIA_DISK)
+		pass_on(c, o, a);
+	if (c->started) {
+		ballots_pursue(c, o->subject);
+		sync_evaluate(c);
+	}
+	return ERR_OK;
+}
+
+/*
+ * Proven, but it says what another entry of the same meaning said already, or
+ * it is too old to count: only that it was said last matters.
+ */
+static bool
+is_only_newest(struct core *c, const struct arrival *a)
+{
+	if (a->via == VIA_DISK && !is_standing(a->entry.kind) && a->age_ms > LIMIT_RELAYED_MS)
+		return true;
+	return objects_by_key(&c->objects, &a->key) != NULL;
+}
+
+static enum err
+check_order(struct core *c, const struct arrival *a, bool *held)
+{
+	const struct entry_header *h = &a->entry.header;
+	const struct object *o =
+	    objects_by_place(&c->objects, a->author, h->incarnation, h->sequence);
+
+	*held = o != NULL && hash_equal(&o->hash, &a->hash);
+	if (*held)
+		return ERR_OK;
+	if (o != NULL)
+		return ERR_EQUIVOCATION;
+	if (!is_standing(a->entry.kind) && is_from_network(a) &&
+	    replay_seen(&c->peers[a->author].author.replay, h->sequence))
+		return ERR_REPLAY;
+	return ERR_OK;
+}
+
+enum err
+admit(struct core *c, struct arrival *a)
+{
+	bool held;
+	enum err err;
+
+	if ((err = envelope_parse(a->bytes.data, a->bytes.size_bytes, &a->envelope)) != ERR_OK)
+		return err;
+	entry_hash(c->crypto, a->envelope.body, &a->hash);
+	if (is_held(c, a))
+		return ERR_OK;
+	if (is_from_network(a) && is_known_certificate(c, a))
+		return ERR_OK;
+	if ((err = prove(c, a)) != ERR_OK)
+		return err;
+	if (a->author == c->self && is_from_network(a))
+		sync_check_own(c, &a->entry.header, &a->hash);
+	if ((err = check_age(c, a)) != ERR_OK)
+		return err;
+	if ((err = check_order(c, a, &held)) != ERR_OK || held)
+		return err;
+	if ((err = check_budget(c, a)) != ERR_OK)
+		return err;
+	objects_key(&c->objects, &a->entry, &a->key);
+	if (is_only_newest(c, a)) {
+		keep_as_newest(c, a, true);
+		return ERR_OK;
+	}
+	if ((err = check_meaning(c, a)) != ERR_OK)
+		return err;
+	return accept(c, a);
+}
+
+void
+admit_expired(struct core *c, struct object *o)
+{
+	if (o->in_tree) {
+		objects_leave_tree(&c->objects, o);
+		sync_evaluate(c);
+		if (o->fresh_until_ms > c->now_ms &&
+		    timerq_set(c->timers, &o->expiry.timer, o->fresh_until_ms) == ERR_OK)
+			return;
+	}
+	if (o->kind == ENTRY_STATEMENT)
+		ballots_forget_statement(c, o);
+	o->fresh_until_ms = 0;
+	objects_release(&c->objects, o, c->now_ms);
+}
