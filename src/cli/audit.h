@@ -28,6 +28,7 @@ struct audit_options {
 
 struct audit {
 	char directory[AUDIT_PATH_BYTES / 2];
+	char control_socket[AUDIT_PATH_BYTES]; /* of the daemon that runs there */
 	struct roster *roster;
 	uint8_t *roster_bytes;
 	size_t roster_size;
@@ -44,6 +45,24 @@ void audit_path(const struct audit *, const char *file, char out[AUDIT_PATH_BYTE
 const char *audit_name(const struct audit *, const struct node_id *, char room[33]);
 /* The incident that an entry belongs to, 16 hex digits. */
 void audit_incident(const struct entry *, char out[17]);
+
+/*
+ * What the mesh knows of this node's feed, by way of its daemon.  Ask first
+ * and read the log afterwards: it only grows.
+ */
+struct audit_peers {
+	bool answered;      /* the daemon did */
+	struct node_id id;  /* its own */
+	bool later;         /* peers hold a later feed than it does */
+	uint64_t sequence;  /* its newest entry */
+	unsigned links;
+};
+void audit_peers_ask(const struct audit *, struct audit_peers *out);
+/* Does the log of author, which ends at sequence, agree?  One word for JSON, a line for people. */
+enum audit_peers_say { AUDIT_PEERS_AGREE, AUDIT_PEERS_LATER, AUDIT_PEERS_NOT_ASKED };
+enum audit_peers_say audit_peers_compare(const struct audit_peers *,
+    const struct node_id *author, uint64_t sequence, const char **text);
+const char *audit_peers_word(enum audit_peers_say);
 
 int audit_verify(const struct audit *, const struct audit_options *);
 int audit_show(const struct audit *, const struct audit_options *);

@@ -3,7 +3,7 @@
  *
  * audit.log is whole: a sequence that is missing was deleted.  received.log is
  * what peers sent: there a gap is legal, a second entry for a sequence is the
- * author's equivocation.
+ * author's equivocation.  Whether the end of audit.log is missing, peers tell.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -236,9 +236,24 @@ print_summary(const struct verifying *v)
 	}
 }
 
+/* Where an audit.log ends. */
+struct end {
+	struct node_id author;
+	uint64_t sequence;
+};
+
+static void
+find_end(const struct verifying *v, struct end *out)
+{
+	member_index author = roster_find_id(v->audit->roster, &v->author);
+
+	if (v->own && author != MEMBER_NONE)
+		*out = (struct end){ v->author, v->heads[author].sequence };
+}
+
 /* Adds the file's summary to list; false: it holds not, or could not be read. */
 static bool
-verify_file(const struct audit *a, const char *path, bool json, json_t *list)
+verify_file(const struct audit *a, const char *path, bool json, json_t *list, struct end *end)
 {
 	struct verifying v = { .audit = a, .name = path, .json = json, .findings = json_array() };
 	bool good = false;
@@ -254,6 +269,7 @@ verify_file(const struct audit *a, const char *path, bool json, json_t *list)
 		if (!json)
 			print_summary(&v);
 		json_array_append_new(list, summary(&v));
+		find_end(&v, end);
 		good = v.failures == 0;
 	}
 	free(v.heads);
@@ -262,22 +278,42 @@ verify_file(const struct audit *a, const char *path, bool json, json_t *list)
 	return good;
 }
 
+/* Both logs of the directory, and what peers hold of the first; NULL: out of memory. */
+static json_t *
+verify_directory(const struct audit *a, bool json, json_t *list, bool *good)
+{
+	struct end own = { .sequence = 0 }, none;
+	char path[AUDIT_PATH_BYTES];
+	enum audit_peers_say say;
+	struct audit_peers peers;
+	const char *text;
+
+	audit_peers_ask(a, &peers);
+	audit_path(a, "audit.log", path);
+	*good = verify_file(a, path, json, list, &own);
+	audit_path(a, "received.log", path);
+	*good &= verify_file(a, path, json, list, &none);
+	say = audit_peers_compare(&peers, &own.author, own.sequence, &text);
+	*good &= say != AUDIT_PEERS_LATER;
+	if (!json && say == AUDIT_PEERS_AGREE)
+		printf("peers: %s, %u links\n", text, peers.links);
+	else if (!json)
+		printf("peers: %s\n", text);
+	return json_pack("{s:s,s:i}", "answer", audit_peers_word(say), "links", (int)peers.links);
+}
+
 int
 audit_verify(const struct audit *a, const struct audit_options *o)
 {
-	char path[AUDIT_PATH_BYTES];
-	json_t *list = json_array(), *all;
+	json_t *list = json_array(), *peers = NULL, *all;
+	struct end end;
 	bool good;
 
-	if (o->file != NULL) {
-		good = verify_file(a, o->file, o->json, list);
-	} else {
-		audit_path(a, "audit.log", path);
-		good = verify_file(a, path, o->json, list);
-		audit_path(a, "received.log", path);
-		good &= verify_file(a, path, o->json, list);
-	}
-	all = json_pack("{s:b,s:o}", "ok", good, "files", list);
+	if (o->file != NULL)
+		good = verify_file(a, o->file, o->json, list, &end);
+	else
+		peers = verify_directory(a, o->json, list, &good);
+	all = json_pack("{s:b,s:o,s:o*}", "ok", good, "files", list, "peers", peers);
 	if (o->json && json_dumpf(all, stdout, JSON_INDENT(1)) == 0)
 		putchar('\n');
 	json_decref(all);

@@ -35,6 +35,7 @@ audit_open(const char *directory, struct audit *out)
 		return false;
 	}
 	strcpy(a.directory, directory);
+	audit_path(&a, "control.sock", a.control_socket);
 	audit_path(&a, "certs/ca.pem", path);
 	if ((err = identity_ca_key(path, &a.ca)) != ERR_OK) {
 		audit_complain("%s: %s; the CA's certificate is needed", path, err_text(err));
@@ -173,7 +174,10 @@ find_directory(const struct cli *cli, const struct audit_options *o, struct audi
 		snprintf(copy, sizeof(copy), "%s", o->file);
 		return audit_open(dirname(copy), out);
 	}
-	return cli_config(cli, &config) == EXIT_OK && audit_open(config.state_dir, out);
+	if (cli_config(cli, &config) != EXIT_OK || !audit_open(config.state_dir, out))
+		return false;
+	strcpy(out->control_socket, config.control_socket);
+	return true;
 }
 
 int

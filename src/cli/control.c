@@ -11,26 +11,24 @@
 
 #define CONTROL_TIMEOUT_MS 5000
 
+/* -1 with errno. */
 static int
 dial(const char *path)
 {
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, failed;
 
 	if (strlen(path) >= sizeof(where.sun_path)) {
-		fprintf(stderr, "phalanx: control socket path too long: %s\n", path);
+		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(where.sun_path, path, strlen(path) + 1);
-	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) == -1) {
-		perror("phalanx: socket");
+	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) == -1)
 		return -1;
-	}
 	if (connect(fd, (struct sockaddr *)&where, sizeof(where)) == -1) {
-		fprintf(stderr, "phalanx: %s: %s\n%s\n", path, strerror(errno),
-		    errno == EACCES ? "Ask as root, or as the user that runs phalanxd."
-		                    : "Is phalanxd running?  systemctl status phalanxd");
+		failed = errno;
 		close(fd);
+		errno = failed;
 		return -1;
 	}
 	return fd;
@@ -76,18 +74,16 @@ take(uint32_t type, const void *buffer, size_t size_bytes, struct control_answer
 	return ERR_MALFORMED;
 }
 
-int
-control_ask(const struct config *config, enum ask what, struct control_answer *out)
+/* Closes fd.  On failure nothing is left for the caller to free. */
+static enum err
+ask_on(int fd, enum ask what, struct control_answer *out)
 {
 	struct msg_ask ask = { .version = MESSAGES_VERSION, .ask = (uint32_t)what };
 	static uint64_t buffer[(sizeof(struct msg_status) + sizeof(struct msg_member)) / 8 + 1];
 	bool done = false;
 	enum err err;
-	int fd;
 
 	memset(out, 0, sizeof(*out));
-	if ((fd = dial(config->control_socket)) == -1)
-		return EXIT_FAILED;
 	err = ipc_write_blocking(fd, MSG_ASK, &ask, sizeof(ask), NULL, 0, -1);
 	while (err == ERR_OK && !done) {
 		uint32_t type;
@@ -102,14 +98,40 @@ control_ask(const struct config *config, enum ask what, struct control_answer *o
 			err = take(type, buffer, size_bytes, out, &done);
 	}
 	close(fd);
-	if (err == ERR_OK)
+	if (err != ERR_OK) {
+		free(out->members);
+		out->members = NULL;
+		out->member_count = 0;
+	}
+	return err;
+}
+
+int
+control_ask(const struct config *config, enum ask what, struct control_answer *out)
+{
+	const char *path = config->control_socket;
+	int fd = dial(path);
+	enum err err;
+
+	if (fd == -1) {
+		fprintf(stderr, "phalanx: %s: %s\n%s\n", path, strerror(errno),
+		    errno == EACCES ? "Ask as root, or as the user that runs phalanxd."
+		                    : "Is phalanxd running?  systemctl status phalanxd");
+		return EXIT_FAILED;
+	}
+	if ((err = ask_on(fd, what, out)) == ERR_OK)
 		return EXIT_OK;
-	fprintf(stderr, "phalanx: %s: %s%s\n", config->control_socket, err_text(err),
+	fprintf(stderr, "phalanx: %s: %s%s\n", path, err_text(err),
 	    err == ERR_VERSION ? "; phalanx and phalanxd are of different versions" : "");
-	free(out->members);
-	out->members = NULL;
-	out->member_count = 0;
 	return EXIT_FAILED;
+}
+
+bool
+control_try(const char *path, enum ask what, struct control_answer *out)
+{
+	int fd = dial(path);
+
+	return fd != -1 && ask_on(fd, what, out) == ERR_OK;
 }
 
 const char *

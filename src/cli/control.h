@@ -15,10 +15,11 @@ struct control_answer {
 
 /* Prints what went wrong and what to do; EXIT_OK or EXIT_FAILED. */
 int control_ask(const struct config *, enum ask, struct control_answer *out);
+/* Likewise, without a word: for who can do without the answer. */
+bool control_try(const char *path, enum ask, struct control_answer *out);
 const char *control_strength_text(uint32_t strength);
 const char *control_status_text(uint32_t status);
 const char *control_effective_text(uint32_t mode);
-/* out: at least 2 * size_bytes + 1. */
 /* "2026-11-22T12:00:00Z"; "-" for 0.  out: at least 24 bytes. */
 void control_time(uint64_t unix_ms, char out[24]);
 

@@ -3,7 +3,11 @@
  * they refuse with which words.
  */
 #include <limits.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include "proc/messages.h"
+#include "sys/ipc.h"
 #include "sys/wholefile.h"
 #include "tests/unit/feed_fixture.h"
 
@@ -183,20 +187,30 @@ slipped_in_records_are_refused(void **unused)
 	assert_run(0, "", "rm ca/enrolments/node-z.*; $PHALANX ca show --dir ca");
 }
 
-/* Three entries of node-a, in the state directory a. */
+/* As the state directory a holds it. */
+static struct roster *
+mesh_roster(void)
+{
+	char path[128], ca[128];
+	struct roster *roster;
+
+	snprintf(path, sizeof(path), "%s/a/roster", directory);
+	snprintf(ca, sizeof(ca), "%s/a/certs/ca.pem", directory);
+	assert_ok(identity_load_roster(path, ca, crypto_sodium(), &roster));
+	return roster;
+}
+
+/* Three entries of node-a, there. */
 static void
 write_feed(void)
 {
+	struct roster *roster = mesh_roster();
 	struct fixture f = { 0 };
-	char path[128], ca[128];
-	struct roster *roster;
+	char path[128];
 	struct feed *feed;
 	static struct notes out;
 
 	snprintf(f.directory, sizeof(f.directory), "%s/a", directory);
-	snprintf(path, sizeof(path), "%s/a/roster", directory);
-	snprintf(ca, sizeof(ca), "%s/a/certs/ca.pem", directory);
-	assert_ok(identity_load_roster(path, ca, crypto_sodium(), &roster));
 	snprintf(path, sizeof(path), "%s/a/identity.key", directory);
 	assert_ok(identity_load(path, &f.key));
 	f.mesh.roster = roster;
@@ -253,6 +267,95 @@ audits_find_it(void **unused)
 	assert_null(strchr(said, '\x1b'));
 }
 
+/* ---- a daemon that answers one question -------------------------------------------- */
+
+static pid_t
+answer_once(const struct msg_status *status)
+{
+	struct sockaddr_un where = { .sun_family = AF_UNIX };
+	struct msg_answered end = { ERR_OK };
+	struct msg_ask ask;
+	size_t size;
+	uint32_t type;
+	pid_t pid;
+	int fd, listener, passed = -1;
+
+	snprintf(where.sun_path, sizeof(where.sun_path), "%s/a/control.sock", directory);
+	unlink(where.sun_path);
+	assert_int_not_equal(listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), -1);
+	assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof(where)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_not_equal(pid = fork(), -1);
+	if (pid > 0) {
+		close(listener);
+		return pid;
+	}
+	alarm(20);
+	fd = accept(listener, NULL, NULL);
+	if (ipc_read_blocking(fd, &type, &ask, sizeof(ask), &size, &passed, 5000) != ERR_OK ||
+	    type != MSG_ASK || ask.ask != ASK_STATUS ||
+	    ipc_write_blocking(fd, MSG_STATUS, status, sizeof(*status), NULL, 0, -1) != ERR_OK ||
+	    ipc_write_blocking(fd, MSG_ANSWERED, &end, sizeof(end), NULL, 0, -1) != ERR_OK)
+		_exit(1);
+	_exit(0);
+}
+
+static void
+assert_answered(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* That the end of a log was cut off, only peers can tell; without them nothing is claimed. */
+static void
+peers_know_the_end(void **unused)
+{
+	struct roster *roster = mesh_roster();
+	struct msg_status status = { .sequence = 3, .links = 2 };
+	pid_t pid;
+
+	(void)unused;
+	status.id = roster_member(roster, roster_find_name(roster, "node-a"))->id;
+	assert_run(
+	    0, "peers: not asked: the daemon does not answer", "$PHALANX audit verify --dir a");
+	assert_run(0, "\"answer\": \"not-asked\"", "$PHALANX --json audit verify --dir a");
+
+	pid = answer_once(&status);
+	assert_run(0, "peers: agree, 2 links\n", "$PHALANX audit verify --dir a");
+	assert_answered(pid);
+	pid = answer_once(&status);
+	assert_run(0, "\"answer\": \"agree\"", "$PHALANX --json audit verify --dir a");
+	assert_answered(pid);
+
+	status.links = 0;
+	pid = answer_once(&status);
+	assert_run(0, "peers: not asked: no link is up", "$PHALANX audit verify --dir a");
+	assert_answered(pid);
+
+	status.sequence = 4;
+	pid = answer_once(&status);
+	assert_run(1, "peers: hold a later feed: entries are missing from the end",
+	    "$PHALANX audit verify --dir a");
+	assert_answered(pid);
+
+	status.sequence = 3;
+	status.lost_state = 1;
+	pid = answer_once(&status);
+	assert_run(1, "\"answer\": \"later\"", "$PHALANX --json audit verify --dir a");
+	assert_answered(pid);
+
+	/* Of a log from elsewhere the daemon here knows nothing. */
+	status.id = roster_member(roster, roster_find_name(roster, "node-b"))->id;
+	pid = answer_once(&status);
+	assert_run(
+	    0, "peers: not asked: the daemon is another node's", "$PHALANX audit verify --dir a");
+	assert_answered(pid);
+	roster_free(roster);
+}
+
 int
 main(void)
 {
@@ -263,6 +366,7 @@ main(void)
 		cmocka_unit_test(bad_requests_are_refused),
 		cmocka_unit_test(slipped_in_records_are_refused),
 		cmocka_unit_test(audits_find_it),
+		cmocka_unit_test(peers_know_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
