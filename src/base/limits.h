@@ -134,6 +134,7 @@
 #define LIMIT_SUBJECTS           LIMIT_MEMBERS
 #define LIMIT_NETLINK_RETRIES    5
 #define LIMIT_ENFORCE_RETRY_MS   200  /* after the kernel refused a cut */
+#define LIMIT_DESTROY_DELAY_MS   5    /* a drop is in force; its sockets are walked when the mesh has cut too */
 #define LIMIT_ENFORCE_MS         (7ULL * 24 * 60 * 60 * 1000) /* the longest timed cut */
 #define LIMIT_NETLINK_BATCH      128  /* elements in one transaction */
 #define LIMIT_NETLINK_MS         2000 /* waiting for one answer of the kernel */

@@ -75,6 +75,14 @@ destroy_later(struct enforcer *e, const struct enforcer_pending *p)
 	if (e->pending_count == ENFORCER_PENDING)
 		enforcer_destroy_pending(e, told);
 	e->pending[e->pending_count++] = *p;
+	if (e->pending_count == 1)
+		loop_timer_set(e->destroy_timer, loop_now_ms() + LIMIT_DESTROY_DELAY_MS);
+}
+
+static void
+destroy_now(void *context)
+{
+	enforcer_destroy_pending(context, told);
 }
 
 /* Every field that later code relies on. */
@@ -260,7 +268,6 @@ on_idle(void *context, struct ipc *ipc)
 	struct enforcer *e = context;
 
 	(void)ipc;
-	enforcer_destroy_pending(e, told);
 	/* A cut that the kernel did not take is not left for the next period. */
 	if (e->dirty && e->nft != NULL && e->unlocked != NFT_UNLOCKED_ALL)
 		loop_timer_set(e->timer, loop_now_ms() + LIMIT_ENFORCE_RETRY_MS);
@@ -274,7 +281,6 @@ on_closed(void *context, struct ipc *ipc, enum err why)
 	log_warn("the engine is gone (%s); what stands stays", err_text(why));
 	ipc_free(ipc);
 	e->engine = NULL;
-	e->pending_count = 0;
 }
 
 /* A new engine knows nothing of what we were told: it says everything again. */
@@ -325,7 +331,9 @@ start(struct child *child)
 {
 	enum err err;
 
-	if ((err = loop_timer_new(child->loop, tick, &enforcer, &enforcer.timer)) != ERR_OK)
+	if ((err = loop_timer_new(child->loop, tick, &enforcer, &enforcer.timer)) != ERR_OK ||
+	    (err = loop_timer_new(child->loop, destroy_now, &enforcer, &enforcer.destroy_timer)) !=
+	        ERR_OK)
 		return err;
 	if (enforcer.nft != NULL)
 		loop_timer_set(enforcer.timer, loop_now_ms() + LIMIT_RECONCILE_MS);
@@ -357,6 +365,7 @@ stop(struct child *child)
 	enforcer_state_free(enforcer.state);
 	ipc_free(enforcer.engine);
 	loop_timer_free(enforcer.timer);
+	loop_timer_free(enforcer.destroy_timer);
 	memset(&enforcer, 0, sizeof(enforcer));
 }
 

@@ -33,6 +33,7 @@ struct enforcer {
 	struct sockdestroy *sockets;   /* NULL: sockets are left to time out */
 	struct enforcer_state *state;
 	struct loop_timer *timer;
+	struct loop_timer *destroy_timer; /* for pending[] */
 	enum effective_mode mode;      /* ENFORCE, or why nft is NULL */
 	enum nft_unlocked unlocked, unlocked_file;
 	enum strength lock;            /* wanted */
