@@ -55,8 +55,20 @@ on_timer(void *context)
 	engine_feed(context, &event);
 }
 
+static void
+on_keep_due(void *context)
+{
+	struct engine *e = context;
+
+	/* A notary that is away is back in a moment. */
+	if (e->siblings[ROLE_NOTARY] == NULL)
+		loop_timer_set(e->keep_timer, loop_now_ms() + LIMIT_APPEND_RETRY_MS);
+	else
+		engine_keep_now(e);
+}
+
 /*
- * DESIGN 4.5: a node that boots has its saved quarantines in the kernel before
+ * docs/protocol.md, "First sync": a node that boots has its saved quarantines in the kernel before
  * it opens its network.
  */
 void
@@ -214,7 +226,8 @@ start(struct child *child)
 		return err;
 	if ((err = loop_timer_new(e->loop, on_timer, e, &e->timer)) != ERR_OK)
 		return err;
-	if ((err = engine_post_start(e)) != ERR_OK)
+	if ((err = loop_timer_new(e->loop, on_keep_due, e, &e->keep_timer)) != ERR_OK ||
+	    (err = engine_post_start(e)) != ERR_OK)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,
@@ -230,6 +243,13 @@ control(struct child *child, int fd)
 	engine_control(&engine, fd);
 }
 
+static void
+stop(struct child *child)
+{
+	(void)child;
+	engine_keep_now(&engine);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -241,6 +261,7 @@ main(int argc, char **argv)
 		.start = start,
 		.channel = channel,
 		.control = control,
+		.stop = stop,
 	};
 
 	return child_main(argc, argv, &role);

@@ -22,6 +22,13 @@ struct engine_append {
 	uint8_t *body;
 };
 
+/* What a peer said, on its way to the notary. */
+struct engine_kept {
+	struct msg_keep about;
+	size_t size_bytes;
+	uint8_t *bytes;
+};
+
 /* What is in force against an address outside the mesh. */
 struct engine_outsider {
 	struct msg_enforce request;
@@ -45,6 +52,7 @@ struct engine_object {
 	uint8_t *bytes;
 };
 
+#define ENGINE_KEPT     64
 #define ENGINE_POSTS    32
 #define ENGINE_OBJECTS  256
 #define ENGINE_CONTROLS 8
@@ -69,6 +77,9 @@ struct engine {
 
 	struct engine_append appends[LIMIT_PENDING_APPENDS];
 	size_t append_count;
+	struct engine_kept kept[ENGINE_KEPT];
+	size_t kept_count;
+	struct loop_timer *keep_timer;
 
 	struct msg_enforce *members; /* desired state, one a member */
 	struct engine_outsider *outsiders;
@@ -116,6 +127,7 @@ void engine_tell(struct engine *, enum role_id to, uint32_t type, const void *fi
 void engine_carry_out(struct engine *, const struct core_action *);
 /* What was asked of the firewall, in words: after everything has been sent. */
 void engine_log_enforce(const struct engine *, const struct core_action *);
+void engine_keep_now(struct engine *);
 /* A new enforcer knows nothing: tell it all, then MSG_ENFORCE_ALL. */
 void engine_enforce_again(struct engine *);
 /* A new notary has replayed: what it did not write is asked for again. */

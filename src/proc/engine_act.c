@@ -291,13 +291,43 @@ engine_append_again(struct engine *e)
 
 /* ---- all of them ------------------------------------------------------------------ */
 
+/*
+ * Cut first, forward second, persist third: what peers said waits a moment, so
+ * that writing it down does not compete with the cuts of the peers.  What a
+ * crash of this process loses in that moment, peers still hold.
+ */
 static void
 keep(struct engine *e, const struct core_action *action)
 {
-	struct msg_keep message = { .author = action->keep.author,
-		.standing = action->keep.standing };
+	struct engine_kept *kept;
 
-	engine_tell(e, ROLE_NOTARY, MSG_KEEP, &message, sizeof(message), action->keep.bytes);
+	if (e->kept_count == ENGINE_KEPT)
+		engine_keep_now(e);
+	kept = &e->kept[e->kept_count];
+	if ((kept->bytes = malloc(action->keep.bytes.size_bytes)) == NULL) {
+		log_error(
+		    "no memory to keep an entry of %s", engine_member_name(e, action->keep.author));
+		return;
+	}
+	memcpy(kept->bytes, action->keep.bytes.data, action->keep.bytes.size_bytes);
+	kept->size_bytes = action->keep.bytes.size_bytes;
+	kept->about =
+	    (struct msg_keep){ .author = action->keep.author, .standing = action->keep.standing };
+	if (e->kept_count++ == 0)
+		loop_timer_set(e->keep_timer, loop_now_ms() + LIMIT_KEEP_DELAY_MS);
+}
+
+void
+engine_keep_now(struct engine *e)
+{
+	for (size_t i = 0; i < e->kept_count; i++) {
+		struct engine_kept *kept = &e->kept[i];
+
+		engine_tell(e, ROLE_NOTARY, MSG_KEEP, &kept->about, sizeof(kept->about),
+		    (struct span){ kept->bytes, kept->size_bytes });
+		free(kept->bytes);
+	}
+	e->kept_count = 0;
 }
 
 static void
