@@ -36,6 +36,8 @@ to_json(const struct msg_member *m)
 {
 	char incident[17], id[33], since[24];
 
+	if (!is_incident(m))
+		return NULL;
 	hex_format(m->incident.bytes, sizeof(m->incident.bytes), incident);
 	hex_format(m->id.bytes, sizeof(m->id.bytes), id);
 	control_time(m->since_ms, since);
@@ -43,22 +45,6 @@ to_json(const struct msg_member *m)
 	    m->name, "id", id, "status", control_status_text(m->status), "ground", ground(m),
 	    "held", control_strength_text(m->strength), "round", (json_int_t)m->round, "witnesses",
 	    (json_int_t)m->statements, "votes", (json_int_t)m->votes, "since", since);
-}
-
-static int
-print_json(const struct control_answer *answer)
-{
-	json_t *list = json_array();
-	int failed = list == NULL;
-
-	for (size_t i = 0; i < answer->member_count && !failed; i++)
-		if (is_incident(&answer->members[i]))
-			failed = json_array_append_new(list, to_json(&answer->members[i]));
-	if (!failed)
-		failed = json_dumpf(list, stdout, JSON_INDENT(2));
-	json_decref(list);
-	putchar('\n');
-	return failed ? EXIT_FAILED : EXIT_OK;
 }
 
 static void
@@ -89,21 +75,16 @@ int
 cmd_incidents(const struct cli *cli, int argc, char **argv)
 {
 	struct control_answer answer;
-	struct config config;
 	int status;
 
 	(void)argv;
-	if (argc != 1) {
-		fprintf(stderr,
-		    "usage: phalanx incidents\n"
-		    "For the proof of one: phalanx audit bundle --incident ID --out FILE\n");
-		return EXIT_USAGE;
-	}
-	if ((status = cli_config(cli, &config)) != EXIT_OK ||
-	    (status = control_ask(&config, ASK_MEMBERS, &answer)) != EXIT_OK)
+	status = control_verb(cli, argc,
+	    "incidents\nfor the proof of one: phalanx audit bundle --incident ID --out FILE",
+	    ASK_MEMBERS, &answer);
+	if (status != EXIT_OK)
 		return status;
 	if (cli->json)
-		status = print_json(&answer);
+		status = control_print_members(&answer, to_json);
 	else
 		print_text(&answer);
 	free(answer.members);

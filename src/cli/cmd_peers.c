@@ -20,21 +20,6 @@ to_json(const struct msg_member *m)
 	    m->linked, "alive", m->alive, "feed_sequence", (json_int_t)m->feed_sequence);
 }
 
-static int
-print_json(const struct control_answer *answer)
-{
-	json_t *list = json_array();
-	int failed = list == NULL;
-
-	for (size_t i = 0; i < answer->member_count && !failed; i++)
-		failed = json_array_append_new(list, to_json(&answer->members[i]));
-	if (!failed)
-		failed = json_dumpf(list, stdout, JSON_INDENT(2));
-	json_decref(list);
-	putchar('\n');
-	return failed ? EXIT_FAILED : EXIT_OK;
-}
-
 static void
 print_text(const struct control_answer *answer)
 {
@@ -58,19 +43,14 @@ int
 cmd_peers(const struct cli *cli, int argc, char **argv)
 {
 	struct control_answer answer;
-	struct config config;
 	int status;
 
 	(void)argv;
-	if (argc != 1) {
-		fprintf(stderr, "usage: phalanx peers\n");
-		return EXIT_USAGE;
-	}
-	if ((status = cli_config(cli, &config)) != EXIT_OK ||
-	    (status = control_ask(&config, ASK_MEMBERS, &answer)) != EXIT_OK)
+	status = control_verb(cli, argc, "peers", ASK_MEMBERS, &answer);
+	if (status != EXIT_OK)
 		return status;
 	if (cli->json)
-		status = print_json(&answer);
+		status = control_print_members(&answer, to_json);
 	else
 		print_text(&answer);
 	free(answer.members);

@@ -94,16 +94,10 @@ int
 cmd_status(const struct cli *cli, int argc, char **argv)
 {
 	struct control_answer answer;
-	struct config config;
 	int status;
 
 	(void)argv;
-	if (argc != 1) {
-		fprintf(stderr, "usage: phalanx status\n");
-		return EXIT_USAGE;
-	}
-	if ((status = cli_config(cli, &config)) != EXIT_OK ||
-	    (status = control_ask(&config, ASK_STATUS, &answer)) != EXIT_OK)
+	if ((status = control_verb(cli, argc, "status", ASK_STATUS, &answer)) != EXIT_OK)
 		return status;
 	if (cli->json)
 		status = print_json(&answer.status);

@@ -134,6 +134,40 @@ control_try(const char *path, enum ask what, struct control_answer *out)
 	return fd != -1 && ask_on(fd, what, out) == ERR_OK;
 }
 
+int
+control_verb(
+    const struct cli *cli, int argc, const char *usage, enum ask ask, struct control_answer *out)
+{
+	struct config config;
+	int status;
+
+	if (argc != 1) {
+		fprintf(stderr, "usage: phalanx %s\n", usage);
+		return EXIT_USAGE;
+	}
+	if ((status = cli_config(cli, &config)) != EXIT_OK)
+		return status;
+	return control_ask(&config, ask, out);
+}
+
+int
+control_print_members(const struct control_answer *answer, json_t *(*fn)(const struct msg_member *))
+{
+	json_t *list = json_array();
+	bool failed = list == NULL;
+
+	for (size_t i = 0; i < answer->member_count && !failed; i++) {
+		json_t *member = fn(&answer->members[i]);
+
+		if (member != NULL)
+			failed = json_array_append_new(list, member) != 0;
+	}
+	failed = failed || json_dumpf(list, stdout, JSON_INDENT(2)) != 0;
+	json_decref(list);
+	putchar('\n');
+	return failed ? EXIT_FAILED : EXIT_OK;
+}
+
 const char *
 control_strength_text(uint32_t strength)
 {

@@ -4,6 +4,7 @@
  */
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H
+#include <jansson.h>
 #include "cli/command.h"
 #include "proc/messages.h"
 
@@ -17,6 +18,11 @@ struct control_answer {
 int control_ask(const struct config *, enum ask, struct control_answer *out);
 /* Likewise, without a word: for who can do without the answer. */
 bool control_try(const char *path, enum ask, struct control_answer *out);
+/* A verb without arguments: its usage if there are some, the configuration, then control_ask(). */
+int control_verb(const struct cli *, int argc, const char *usage, enum ask,
+    struct control_answer *out);
+/* The list of fn(member) for every member that fn gives one for (NULL: left out), as JSON. */
+int control_print_members(const struct control_answer *, json_t *(*fn)(const struct msg_member *));
 const char *control_strength_text(uint32_t strength);
 const char *control_status_text(uint32_t status);
 const char *control_effective_text(uint32_t mode);
