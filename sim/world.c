@@ -48,6 +48,8 @@ world_new(const struct world_config *config)
 	w->mesh.precautions = config->precautions;
 	w->mesh.corroboration = config->corroboration;
 	w->mesh.vote_budget = config->vote_budget;
+	for (size_t i = 0; i < config->weightless; i++)
+		w->mesh.members[i].weight = 0;
 	mesh_pack(&w->mesh);
 	assert_ok(mesh_parse(&w->mesh));
 	prng_seed(&w->network.prng, config->seed);

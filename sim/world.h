@@ -23,6 +23,7 @@ struct world_config {
 	uint32_t lost_per_1000, doubled_per_1000;
 	uint32_t disk_ms;      /* a write takes up to so long */
 	uint32_t precautions, corroboration, vote_budget; /* the epoch's */
+	size_t weightless;     /* members that are no heads, some of all */
 };
 
 struct disk_entry {

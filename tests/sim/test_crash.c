@@ -217,6 +217,27 @@ what_was_written_is_told_after_the_crash(void **unused)
 	world_free(w);
 }
 
+/* A signed entry that nobody remembers asking for is in our feed all the same: it is told. */
+static void
+an_entry_nobody_asked_for_is_told(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE, 1);
+	struct entry e = { .kind = ENTRY_SELF_REPORT };
+	struct core_event ev = { .input = CORE_APPENDED, .appended.request = 4711 };
+
+	(void)unused;
+	e.self_report.kind = SELF_REPORT_PRECAUTION;
+	e.self_report.reason = CLASS_HONEYPOT_TRIPPED;
+	ev.appended.bytes = world_forge(w, 2, &e, 1);
+	world_event(w, 2, &ev);
+	world_run(w, 100);
+	assert_int_equal(world_core_view(w, 2).sequence, 1);
+	assert_int_equal(w->nodes[0].held[2], STRENGTH_CUT);
+	assert_int_equal(w->nodes[2].lock, STRENGTH_CUT);
+	free((void *)(uintptr_t)ev.appended.bytes.data);
+	world_free(w);
+}
+
 /* The notary refuses for a while: what was due is written when it can be. */
 static void
 a_full_disk_delays_and_loses_nothing(void **unused)
@@ -249,6 +270,7 @@ main(void)
 		cmocka_unit_test(an_old_feed_cut_short_is_noticed),
 		cmocka_unit_test(a_claim_without_proof_mutes_nobody),
 		cmocka_unit_test(what_was_written_is_told_after_the_crash),
+		cmocka_unit_test(an_entry_nobody_asked_for_is_told),
 		cmocka_unit_test(a_full_disk_delays_and_loses_nothing),
 	};
 

@@ -591,6 +591,46 @@ votes_have_a_blast_radius(void **unused)
 	world_free(w);
 }
 
+/* Only heads witness and vote; a member without weight still cuts what touches it. */
+static void
+a_member_without_weight_has_no_voice(void **unused)
+{
+	struct world_config config = { .count = 6, .seed = 2, .weightless = 1 };
+	struct world *w = world_new(&config);
+	size_t voiceless = w->mesh.members[0].index, other = (voiceless + 1) % 6;
+	size_t guilty = (voiceless + 2) % 6;
+	struct entry e;
+
+	(void)unused;
+	world_start_all(w);
+	world_settle(w);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		struct span bytes;
+
+		if (kind == 0) {
+			e = statement(w);
+			e.statement.destination.address =
+			    roster_member(w->mesh.roster, (member_index)voiceless)->addresses[0];
+			e.statement.subject = world_member(w, guilty)->id;
+			e.statement.source.address =
+			    roster_member(w->mesh.roster, (member_index)guilty)->addresses[0];
+		} else {
+			e = verdict(w);
+			e.verdict.subject = world_member(w, guilty)->id;
+		}
+		bytes = world_forge(w, voiceless, &e, 1);
+		(void)world_trace(w);
+		world_deliver(w, other, voiceless, bytes);
+		assert_non_null(strstr(world_trace(w), err_text(ERR_VOTER)));
+		free((void *)(uintptr_t)bytes.data);
+	}
+	world_touch_from(w, voiceless, guilty);
+	world_run(w, 1000);
+	assert_int_equal(w->nodes[voiceless].held[guilty], STRENGTH_CUT);
+	assert_int_equal(world_core_view(w, voiceless).sequence, 0);
+	world_free(w);
+}
+
 /* Own eyes cut half of the others at most, the oldest kept. */
 static void
 own_eyes_cut_so_many_and_no_more(void **unused)
@@ -598,14 +638,21 @@ own_eyes_cut_so_many_and_no_more(void **unused)
 	struct world *w = five();
 
 	(void)unused;
-	for (size_t i = 1; i < 5; i++)
+	for (size_t i = 1; i < 5; i++) {
 		world_touch_from(w, 0, i);
+		if (i > 2)
+			continue;
+		assert_int_equal(w->actions.list[0].what, CORE_DO_ENFORCE);
+		assert_int_equal(w->actions.list[0].enforce.expires_ms, LIMIT_LOCAL_CUT_MS);
+	}
 	assert_int_equal(w->nodes[0].held[1], STRENGTH_CUT);
 	assert_int_equal(w->nodes[0].held[2], STRENGTH_CUT);
 	assert_int_equal(w->nodes[0].held[3], STRENGTH_NONE);
 	assert_int_equal(w->nodes[0].held[4], STRENGTH_NONE);
 	world_run(w, LIMIT_LOCAL_CUT_MS / 2);
-	world_touch_from(w, 0, 2); /* renewed by new evidence */
+	world_touch_from(w, 0, 2); /* renewed by new evidence, in the kernel as well */
+	assert_int_equal(w->actions.list[0].what, CORE_DO_ENFORCE);
+	assert_int_equal(w->actions.list[0].enforce.expires_ms, LIMIT_LOCAL_CUT_MS);
 	world_run(w, LIMIT_LOCAL_CUT_MS / 2 + 1000);
 	assert_int_equal(w->nodes[0].held[1], STRENGTH_NONE);
 	assert_int_equal(w->nodes[0].held[2], STRENGTH_CUT);
@@ -634,6 +681,7 @@ main(void)
 		cmocka_unit_test(votes_follow_the_window),
 		cmocka_unit_test(voters_meet_in_one_window),
 		cmocka_unit_test(votes_have_a_blast_radius),
+		cmocka_unit_test(a_member_without_weight_has_no_voice),
 		cmocka_unit_test(own_eyes_cut_so_many_and_no_more),
 	};
 
