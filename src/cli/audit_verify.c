@@ -314,10 +314,9 @@ audit_verify(const struct audit *a, const struct audit_options *o)
 	else
 		peers = verify_directory(a, o->json, list, &good);
 	all = json_pack("{s:b,s:o,s:o*}", "ok", good, "files", list, "peers", peers);
-	if (o->json && json_dumpf(all, stdout, JSON_INDENT(1)) == 0)
-		putchar('\n');
-	json_decref(all);
-	if (fflush(stdout) != 0)
+	if (!o->json)
+		json_decref(all);
+	else if (cli_print_json(all) != EXIT_OK)
 		good = false;
-	return good ? EXIT_OK : EXIT_FAILED;
+	return good && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }

@@ -26,12 +26,11 @@ static int
 print_json(const struct msg_status *s)
 {
 	char id[33];
-	json_t *j;
-	int printed;
 
 	hex_format(s->id.bytes, sizeof(s->id.bytes), id);
-	j = json_pack("{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI sI sf sf sI sI}",
-	    "name", s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
+	return cli_print_json(json_pack(
+	    "{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI sI sf sf sI sI}", "name",
+	    s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
 	    control_status_text(s->status), "policy", policy_text(s), "mode",
 	    control_effective_text(s->effective), "locked", control_strength_text(s->locked),
 	    "synced", s->synced, "lost_state", s->lost_state, "clock_off", s->clock_off,
@@ -40,13 +39,7 @@ print_json(const struct msg_status *s)
 	    "corroboration", (json_int_t)s->k, "feed_sequence", (json_int_t)s->sequence, "objects",
 	    (json_int_t)s->objects, "touches", (json_int_t)s->touches, "cpu_pct",
 	    (double)s->cpu_percent, "ram_pct", (double)s->memory_percent, "refused",
-	    (json_int_t)s->refused, "blocked_addresses", (json_int_t)s->local_cuts);
-	if (j == NULL)
-		return EXIT_FAILED;
-	printed = json_dumpf(j, stdout, JSON_INDENT(2));
-	json_decref(j);
-	putchar('\n');
-	return printed == 0 ? EXIT_OK : EXIT_FAILED;
+	    (json_int_t)s->refused, "blocked_addresses", (json_int_t)s->local_cuts));
 }
 
 static void

@@ -158,18 +158,10 @@ static int
 print_json(const struct standing *s, enum action action, bool remembered)
 {
 	static const char *const done[] = { "lock", "all", "undone" };
-	json_t *j;
-	int printed;
 
-	j = json_pack("{ss sb sI sI ss}", "unlocked", done[action], "survives_reboot", remembered,
-	    "were_cut", (json_int_t)s->cut, "were_severed", (json_int_t)s->severed, "was_locked",
-	    strength_text(s->lock));
-	if (j == NULL)
-		return EXIT_FAILED;
-	printed = json_dumpf(j, stdout, JSON_INDENT(2));
-	json_decref(j);
-	putchar('\n');
-	return printed == 0 ? EXIT_OK : EXIT_FAILED;
+	return cli_print_json(json_pack("{ss sb sI sI ss}", "unlocked", done[action],
+	    "survives_reboot", remembered, "were_cut", (json_int_t)s->cut, "were_severed",
+	    (json_int_t)s->severed, "was_locked", strength_text(s->lock)));
 }
 
 static void

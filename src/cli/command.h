@@ -4,6 +4,7 @@
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
+#include <jansson.h>
 #include <stdbool.h>
 #include "sys/config.h"
 
@@ -32,5 +33,7 @@ int cmd_doctor(const struct cli *, int argc, char **argv);
 
 /* config_load() with cli's path; prints its own errors. */
 int cli_config(const struct cli *, struct config *out);
+/* To standard output, with a line feed; takes the reference.  NULL: EXIT_FAILED. */
+int cli_print_json(json_t *);
 
 #endif

@@ -162,10 +162,10 @@ control_print_members(const struct control_answer *answer, json_t *(*fn)(const s
 		if (member != NULL)
 			failed = json_array_append_new(list, member) != 0;
 	}
-	failed = failed || json_dumpf(list, stdout, JSON_INDENT(2)) != 0;
+	if (!failed)
+		return cli_print_json(list);
 	json_decref(list);
-	putchar('\n');
-	return failed ? EXIT_FAILED : EXIT_OK;
+	return EXIT_FAILED;
 }
 
 const char *
