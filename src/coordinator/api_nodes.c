@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "coordinator/auth.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
@@ -53,13 +54,14 @@ read_registration(const json_t *object, struct registration *out, struct http_re
 		return false;
 	out->has_key = *key != '\0';
 	out->is_signed = *signature != '\0';
-	if ((out->has_key && !hex_read(key, out->key.bytes, sizeof(out->key.bytes))) ||
+	if ((out->has_key &&
+	        !hex_parse(key, strlen(key), out->key.bytes, sizeof(out->key.bytes))) ||
 	    (out->is_signed && !out->has_key)) {
 		reply_error(reply, 400, "pub_key: give the 32-byte Ed25519 key as 64 hex digits");
 		return false;
 	}
-	if (out->is_signed &&
-	    !hex_read(signature, out->signature.bytes, sizeof(out->signature.bytes))) {
+	if (out->is_signed && !hex_parse(signature, strlen(signature), out->signature.bytes,
+	                          sizeof(out->signature.bytes))) {
 		reply_error(
 		    reply, 400, "signature: give the 64-byte Ed25519 signature as 128 hex digits");
 		return false;

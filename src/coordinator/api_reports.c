@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "coordinator/auth.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
@@ -27,7 +28,8 @@ read_report(const json_t *object, struct store_report *out, struct http_reply *r
 	    (out->method = body_string(object, "method", 33, false, reply)) == NULL ||
 	    (out->incident = body_string(object, "incident", 17, true, reply)) == NULL)
 		return false;
-	if (*out->incident != '\0' && !hex_read(out->incident, incident, sizeof(incident))) {
+	if (*out->incident != '\0' &&
+	    !hex_parse(out->incident, strlen(out->incident), incident, sizeof(incident))) {
 		reply_error(reply, 400, "incident: give 16 hex digits, or leave it out");
 		return false;
 	}

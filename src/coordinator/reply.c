@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/hex.h"
 #include "coordinator/reply.h"
 
 #define TYPE_JSON "application/json"
@@ -176,37 +177,7 @@ json_number_short(double number)
 json_t *
 json_hex(const uint8_t *bytes, size_t size_bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	char text[2 * 64];
+	char text[HEX_ROOM(64)];
 
-	if (size_bytes > 64)
-		return NULL;
-	for (size_t i = 0; i < size_bytes; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	return json_stringn_nocheck(text, 2 * size_bytes);
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool
-hex_read(const char *text, uint8_t *out, size_t size_bytes)
-{
-	if (strlen(text) != 2 * size_bytes)
-		return false;
-	for (size_t i = 0; i < 2 * size_bytes; i++)
-		if (hex_digit(text[i]) < 0)
-			return false;
-	for (size_t i = 0; i < size_bytes; i++)
-		out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
-	return true;
+	return size_bytes > 64 ? NULL : json_string_nocheck(hex_format(bytes, size_bytes, text));
 }

@@ -37,7 +37,5 @@ bool body_number(const json_t *object, const char *key, double most, double *out
 json_t *json_time(uint64_t unix_ms);
 json_t *json_number_short(double); /* 9, not 9.0 */
 json_t *json_hex(const uint8_t *bytes, size_t size_bytes);
-/* Exactly size_bytes in hex of either case. */
-bool hex_read(const char *text, uint8_t *out, size_t size_bytes);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 
 /*
  * A reply may never open a connection.  SYN without ACK is what opens one,
@@ -44,13 +45,10 @@ network(const struct address *address)
 
 /* As one number, for comparing with raw bytes of a packet. */
 static void
-hex(const struct address *address, char out[2 + 32 + 1])
+hex(const struct address *address, char out[2 + HEX_ROOM(16)])
 {
-	size_t i, size_bytes = address->family == 4 ? 4 : 16;
-
-	memcpy(out, "0x", 3);
-	for (i = 0; i < size_bytes; i++)
-		(void)snprintf(out + 2 + 2 * i, 3, "%02x", address->bytes[i]);
+	memcpy(out, "0x", 2);
+	hex_format(address->bytes, address->family == 4 ? 4 : 16, out + 2);
 }
 
 /*
