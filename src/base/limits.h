@@ -97,7 +97,8 @@
 #define LIMIT_COORDINATOR_QUEUE 256
 #define LIMIT_COORDINATOR_REPLY_BYTES (64 * 1024)
 #define LIMIT_COORDINATOR_MS    3000
-#define LIMIT_KEEP_DELAY_MS     3  /* peers' entries are written after the mesh has cut */
+#define LIMIT_LATER_MS          3  /* peers' entries and log lines are written after the mesh has cut */
+#define LIMIT_CUT_WAIT_MS       20 /* what a touch made this host sign waits for its own cut */
 #define LIMIT_REPORT_DELAY_MS   30 /* people are told after the mesh has cut */
 #define LIMIT_HEARTBEAT_MS      5000
 

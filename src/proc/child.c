@@ -2,6 +2,7 @@
  * child: see child.h.
  */
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <cap-ng.h>
 #include <errno.h>
@@ -253,6 +254,9 @@ child_main(int argc, char **argv, const struct child_role *role)
 	/* Before the first message: nobody of the same uid may look in. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		return 1;
+	/* No more than a preference: a kernel that refuses changes nothing else. */
+	if (role->nice > 0)
+		(void)setpriority(PRIO_PROCESS, 0, role->nice);
 	umask(077);
 	ignore_signals();
 	log_init("", role->name, LOG_LEVEL_INFO);

@@ -28,6 +28,7 @@ struct child {
 struct child_role {
 	enum role_id id;
 	const char *name; /* "decoy" */
+	int nice;         /* how far it stands back for those that cut */
 	/* Opens what the role needs; still its own uid, no sandbox, nothing read from strangers. */
 	enum err (*prepare)(struct child *);
 	/* After prepare: the profile may name paths from the config. */

@@ -31,14 +31,38 @@ engine_member_name(const struct engine *e, member_index member)
 	return roster_member(e->roster, member)->name;
 }
 
+/* The last cut that this step asked for. */
+static uint32_t
+asked_cut(struct engine *e)
+{
+	uint32_t request = 0;
+
+	for (size_t i = 0; i < e->actions.count; i++) {
+		const struct core_action *a = &e->actions.list[i];
+
+		if (a->what != CORE_DO_ENFORCE || a->enforce.strength < STRENGTH_CUT)
+			continue;
+		request = a->enforce.subject != MEMBER_NONE
+		              ? e->members[a->enforce.subject].request
+		              : engine_outsider_request(e, &a->enforce.address);
+	}
+	return request;
+}
+
 void
 engine_feed(struct engine *e, struct core_event *event)
 {
 	event->now_ms = loop_now_ms();
 	event->unix_ms = loop_unix_ms();
 	core_step(e->core, event, &e->actions);
+	if (e->actions.count > 0) {
+		log_hold();
+		engine_later(e);
+	}
 	for (size_t i = 0; i < e->actions.count; i++)
 		engine_carry_out(e, &e->actions.list[i]);
+	if (event->input == CORE_TOUCH && asked_cut(e) != 0)
+		engine_await_cut(e, asked_cut(e));
 	for (size_t i = 0; i < e->actions.count; i++)
 		if (e->actions.list[i].what == CORE_DO_ENFORCE ||
 		    e->actions.list[i].what == CORE_DO_LOCK)
@@ -56,15 +80,26 @@ on_timer(void *context)
 }
 
 static void
-on_keep_due(void *context)
+on_later(void *context)
 {
 	struct engine *e = context;
 
+	e->later_due = false;
+	log_release();
 	/* A notary that is away is back in a moment. */
-	if (e->siblings[ROLE_NOTARY] == NULL)
-		loop_timer_set(e->keep_timer, loop_now_ms() + LIMIT_APPEND_RETRY_MS);
-	else
+	if (e->siblings[ROLE_NOTARY] != NULL)
 		engine_keep_now(e);
+	else if (e->kept_count > 0)
+		engine_later(e);
+}
+
+void
+engine_later(struct engine *e)
+{
+	if (e->later_due)
+		return;
+	e->later_due = true;
+	loop_timer_set(e->later_timer, loop_now_ms() + LIMIT_LATER_MS);
 }
 
 /*
@@ -226,8 +261,8 @@ start(struct child *child)
 		return err;
 	if ((err = loop_timer_new(e->loop, on_timer, e, &e->timer)) != ERR_OK)
 		return err;
-	if ((err = loop_timer_new(e->loop, on_keep_due, e, &e->keep_timer)) != ERR_OK ||
-	    (err = engine_post_start(e)) != ERR_OK)
+	if ((err = loop_timer_new(e->loop, on_later, e, &e->later_timer)) != ERR_OK ||
+	    (err = engine_tell_start(e)) != ERR_OK || (err = engine_post_start(e)) != ERR_OK)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,
@@ -248,6 +283,7 @@ stop(struct child *child)
 {
 	(void)child;
 	engine_keep_now(&engine);
+	log_release();
 }
 
 int

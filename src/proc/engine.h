@@ -5,6 +5,7 @@
  *
  * engine.c          start, channels, the core's clock
  * engine_hear.c     what the siblings say
+ * engine_tell.c     what is signed waits for the cut
  * engine_act.c      carrying out the core's actions
  * engine_report.c   log lines, and what the coordinator is told
  * engine_post.c     how it is told
@@ -20,6 +21,14 @@ struct engine_append {
 	uint32_t request;
 	size_t size_bytes;
 	uint8_t *body;
+};
+
+/* An entry that the notary returned and that nobody was told yet. */
+struct engine_answer {
+	uint32_t request;
+	enum core_input input; /* CORE_APPENDED or CORE_APPEND_FAILED */
+	size_t size_bytes;
+	uint8_t *bytes;
 };
 
 /* What a peer said, on its way to the notary. */
@@ -79,7 +88,14 @@ struct engine {
 	size_t append_count;
 	struct engine_kept kept[ENGINE_KEPT];
 	size_t kept_count;
-	struct loop_timer *keep_timer;
+	struct loop_timer *later_timer; /* keeps and log lines: after the cuts */
+	bool later_due;
+
+	/* what this host signed on a touch waits until its own kernel has cut */
+	uint32_t awaited_cut; /* request; 0: none */
+	struct engine_answer answers[LIMIT_PENDING_APPENDS];
+	size_t answer_count;
+	struct loop_timer *cut_timer;
 
 	struct msg_enforce *members; /* desired state, one a member */
 	struct engine_outsider *outsiders;
@@ -111,6 +127,8 @@ struct engine {
  * union are filled in here. */
 void engine_feed(struct engine *, struct core_event *);
 void engine_open_when_ready(struct engine *);
+/* Carry out soon what may wait. */
+void engine_later(struct engine *);
 uint32_t engine_request(struct engine *);
 
 /* engine_hear.c */
@@ -120,6 +138,15 @@ void engine_hear_net(struct engine *, const struct ipc_message *);
 void engine_hear_decoy(struct engine *, const struct ipc_message *);
 void engine_hear_watch(struct engine *, const struct ipc_message *);
 
+/* engine_tell.c: cut first, then tell */
+MUST_USE enum err engine_tell_start(struct engine *);
+/* The last cut of a touch was asked for: answers wait until it is in force. */
+void engine_await_cut(struct engine *, uint32_t request);
+/* The kernel's word on this request. */
+void engine_cut_done(struct engine *, uint32_t request);
+/* The notary's answer: to the core at once, or when the cut is in force. */
+void engine_answered(struct engine *, uint32_t request, enum core_input, struct span envelope);
+
 /* engine_act.c */
 /* To a sibling; lost, and logged, if it is not there or its queue is full. */
 void engine_tell(struct engine *, enum role_id to, uint32_t type, const void *fixed,
@@ -128,6 +155,8 @@ void engine_carry_out(struct engine *, const struct core_action *);
 /* What was asked of the firewall, in words: after everything has been sent. */
 void engine_log_enforce(const struct engine *, const struct core_action *);
 void engine_keep_now(struct engine *);
+/* The request that holds this address now; 0: none. */
+uint32_t engine_outsider_request(struct engine *, const struct address *);
 /* A new enforcer knows nothing: tell it all, then MSG_ENFORCE_ALL. */
 void engine_enforce_again(struct engine *);
 /* A new notary has replayed: what it did not write is asked for again. */

@@ -34,6 +34,14 @@ find_outsider(struct engine *e, const struct address *address)
 	return NULL;
 }
 
+uint32_t
+engine_outsider_request(struct engine *e, const struct address *address)
+{
+	const struct engine_outsider *outsider = find_outsider(e, address);
+
+	return outsider == NULL ? 0 : outsider->request.request;
+}
+
 /* The kernel expires them by itself; here they only have to be forgotten. */
 static void
 forget_expired(struct engine *e)
@@ -313,8 +321,8 @@ keep(struct engine *e, const struct core_action *action)
 	kept->size_bytes = action->keep.bytes.size_bytes;
 	kept->about =
 	    (struct msg_keep){ .author = action->keep.author, .standing = action->keep.standing };
-	if (e->kept_count++ == 0)
-		loop_timer_set(e->keep_timer, loop_now_ms() + LIMIT_KEEP_DELAY_MS);
+	e->kept_count++;
+	engine_later(e);
 }
 
 void

@@ -107,6 +107,7 @@ on_enforced(struct engine *e, const struct msg_enforced *done)
 		    done->request, (unsigned long long)(done->kernel_ns / 1000));
 	else if (done->sockets > 0)
 		log_info("incident=%s sockets closed count=%u", incident, done->sockets);
+	engine_cut_done(e, done->request);
 	if (e->barrier != 0 && done->request == e->barrier) {
 		e->barrier = 0;
 		engine_open_when_ready(e);
@@ -176,17 +177,12 @@ engine_hear_enforcer(struct engine *e, const struct ipc_message *m)
 static void
 on_appended(struct engine *e, const struct msg_appended *done, struct span envelope)
 {
-	struct core_event event = { .input = CORE_APPENDED };
-
 	if (!engine_append_done(e, done->request))
 		return;
-	if (done->error != ERR_OK) {
+	if (done->error != ERR_OK)
 		log_error("notary: entry refused: %s", err_text((enum err)done->error));
-		event.input = CORE_APPEND_FAILED;
-	}
-	event.appended.request = done->request;
-	event.appended.bytes = envelope;
-	engine_feed(e, &event);
+	engine_answered(
+	    e, done->request, done->error == ERR_OK ? CORE_APPENDED : CORE_APPEND_FAILED, envelope);
 }
 
 static void

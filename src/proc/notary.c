@@ -400,6 +400,7 @@ main(int argc, char **argv)
 {
 	static const struct child_role role = { .id = ROLE_NOTARY,
 		.name = "notary",
+		.nice = 1,
 		.prepare = prepare,
 		.profile = profile_notary,
 		.start = start,

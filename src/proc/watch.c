@@ -157,6 +157,7 @@ main(int argc, char **argv)
 	static const struct child_role role = {
 		.id = ROLE_WATCH,
 		.name = "watch",
+		.nice = 5,
 		.prepare = prepare,
 		.profile = profile_watch,
 		.start = start,

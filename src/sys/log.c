@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,12 +14,41 @@
 
 #define LINE_BYTES    4000
 #define MESSAGE_BYTES 3000
+#define HELD_BYTES    (4 * LINE_BYTES)
 
 static struct {
 	char node[130];
 	char process[16];
 	enum log_level floor;
+	bool holding;
+	size_t held_bytes;
+	char *held; /* HELD_BYTES, from the first log_hold() on */
 } state = { .floor = LOG_LEVEL_INFO };
+
+static void
+put_out(const char *bytes, size_t size_bytes)
+{
+	ssize_t written = write(STDERR_FILENO, bytes, size_bytes);
+
+	(void)written; /* nobody to tell */
+}
+
+void
+log_hold(void)
+{
+	if (state.held == NULL)
+		state.held = malloc(HELD_BYTES);
+	state.holding = state.held != NULL;
+}
+
+void
+log_release(void)
+{
+	if (state.held_bytes > 0)
+		put_out(state.held, state.held_bytes);
+	state.held_bytes = 0;
+	state.holding = false;
+}
 
 void
 log_init(const char *node, const char *process, enum log_level floor)
@@ -90,7 +121,6 @@ emit(enum log_level level, const char *format, va_list arguments, const char *re
 {
 	char line[LINE_BYTES], message[MESSAGE_BYTES];
 	size_t used;
-	ssize_t written;
 	int saved = errno;
 
 	vsnprintf(message, sizeof(message), format, arguments);
@@ -101,8 +131,16 @@ emit(enum log_level level, const char *format, va_list arguments, const char *re
 		used += escape(line + used, sizeof(line) - used - 1, reason);
 	}
 	line[used++] = '\n';
-	written = write(STDERR_FILENO, line, used);
-	(void)written; /* nobody to tell */
+	if (!state.holding) {
+		put_out(line, used);
+	} else {
+		if (state.held_bytes + used > HELD_BYTES) {
+			put_out(state.held, state.held_bytes);
+			state.held_bytes = 0;
+		}
+		memcpy(state.held + state.held_bytes, line, used);
+		state.held_bytes += used;
+	}
 	errno = saved;
 }
 

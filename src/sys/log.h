@@ -15,6 +15,9 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 
 /* Copies both; call again to change.  node may be "". */
 void log_init(const char *node, const char *process, enum log_level floor);
+/* Lines keep their time but wait for log_release(), or until there are too many. */
+void log_hold(void);
+void log_release(void);
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
