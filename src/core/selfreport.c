@@ -53,7 +53,8 @@ pursue(struct core *c, enum self_report_kind kind)
 
 	if (w->wanted && is_said(c, kind))
 		w->wanted = false;
-	if (!w->wanted || !c->started || c->lost_state ||
+	/* 4.4: before it signs, a node has asked its peers for its own feed's head. */
+	if (!w->wanted || !c->synced || c->lost_state ||
 	    drafts_pending(c, ENTRY_SELF_REPORT, c->self, kind))
 		return;
 	e.self_report.kind = kind;

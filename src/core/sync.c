@@ -172,6 +172,7 @@ complete(struct core *c, enum err err)
 	isolation_update_all(c);
 	a = actions_notice(&c->outbox, NOTICE_FIRST_SYNC, c->self);
 	a->notice.error = err;
+	selfreport_pursue(c);
 	ballots_pursue_all(c);
 }
 

@@ -141,6 +141,40 @@ a_shortened_feed_signs_nothing(void **unused)
 	}
 }
 
+/*
+ * 4.4: asked before anything is signed: a node on an older disk that is touched
+ * before its links are up does not use a sequence twice.  It cuts the source
+ * off, and says so once it may.
+ */
+static void
+a_touch_before_sync_signs_nothing(void **unused)
+{
+	for (unsigned shortened = 0; shortened < 2; shortened++) {
+		struct world *w = five(POLICY_ASSUME_BREACH, 1);
+		uint64_t sequence;
+
+		(void)unused;
+		world_touch_from(w, 1, 4);
+		world_run(w, 2000);
+		sequence = world_core_view(w, 1).sequence;
+		assert_true(sequence > 0);
+		world_crash(w, 1);
+		if (shortened)
+			world_truncate(w, 1, 1);
+		world_partition(w, 1u << 1);
+		world_start(w, 1);
+		world_touch(w, 1, "10.77.0.66");
+		world_run(w, 1000);
+		assert_int_equal(world_core_view(w, 1).local_cuts, 1);
+		assert_int_equal(w->nodes[1].sequence, sequence - shortened);
+		world_partition(w, 0);
+		world_run(w, 5000);
+		assert_int_equal(world_core_view(w, 1).lost_state, shortened);
+		assert_int_equal(w->nodes[1].sequence, shortened ? sequence - 1 : sequence + 1);
+		world_free(w);
+	}
+}
+
 /* The same when all that peers hold of it are a statement and a vote, then long expired. */
 static void
 an_old_feed_cut_short_is_noticed(void **unused)
@@ -267,6 +301,7 @@ main(void)
 		cmocka_unit_test(any_crash_in_a_scan_heals),
 		cmocka_unit_test(any_crash_in_a_precaution_heals),
 		cmocka_unit_test(a_shortened_feed_signs_nothing),
+		cmocka_unit_test(a_touch_before_sync_signs_nothing),
 		cmocka_unit_test(an_old_feed_cut_short_is_noticed),
 		cmocka_unit_test(a_claim_without_proof_mutes_nobody),
 		cmocka_unit_test(what_was_written_is_told_after_the_crash),
