@@ -49,13 +49,25 @@ asked_cut(struct engine *e)
 	return request;
 }
 
+/* Pings and answers make none, and shall not wake us a second time. */
+static bool
+makes_lines(const struct core_actions *actions)
+{
+	for (size_t i = 0; i < actions->count; i++)
+		if (actions->list[i].what == CORE_DO_ENFORCE ||
+		    actions->list[i].what == CORE_DO_LOCK ||
+		    actions->list[i].what == CORE_DO_NOTICE)
+			return true;
+	return false;
+}
+
 void
 engine_feed(struct engine *e, struct core_event *event)
 {
 	event->now_ms = loop_now_ms();
 	event->unix_ms = loop_unix_ms();
 	core_step(e->core, event, &e->actions);
-	if (e->actions.count > 0) {
+	if (makes_lines(&e->actions)) {
 		log_hold();
 		engine_later(e);
 	}
@@ -103,8 +115,8 @@ engine_later(struct engine *e)
 }
 
 /*
- * docs/protocol.md, "First sync": a node that boots has its saved quarantines in the kernel before
- * it opens its network.
+ * docs/protocol.md, "First sync": a node that boots has its saved quarantines
+ * in the kernel before it opens its network.
  */
 void
 engine_open_when_ready(struct engine *e)
