@@ -97,7 +97,7 @@ prove(struct core *c, struct arrival *a)
 {
 	if (a->via == VIA_OWN)
 		return decode_own(c, a);
-	if (is_from_network(a) && !budget_take(&c->peers[a->from].link.checks, c->now_ms, 1,
+	if (is_from_network(a) && !budget_take(&peer_of(c, a->from)->link.checks, c->now_ms, 1,
 	                              LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
 		return ERR_BUDGET;
 	c->checks++;
@@ -126,7 +126,7 @@ check_age(const struct core *c, struct arrival *a)
 static enum err
 check_budget(struct core *c, const struct arrival *a)
 {
-	struct author *author = &c->peers[a->author].author;
+	struct author *author = &peer_of(c, a->author)->author;
 
 	if (!is_from_network(a))
 		return ERR_OK;
@@ -259,7 +259,7 @@ notice_of(enum entry_kind kind)
 static void
 pass_on(struct core *c, struct object *o, const struct arrival *a)
 {
-	const struct incident *incident = &c->peers[o->subject].incident;
+	const struct incident *incident = &peer_of(c, o->subject)->incident;
 	struct span bytes = { o->bytes, o->size_bytes };
 	struct core_action *action;
 
@@ -267,7 +267,7 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		actions_send(&c->outbox, bytes, MEMBER_NONE, MEMBER_NONE);
 	} else {
 		action = actions_add(&c->outbox, CORE_DO_KEEP);
-		action->incident = incident->id;
+		action->incident = ballots_incident_id(c, o->subject);
 		action->keep.bytes = bytes;
 		action->keep.author = o->author;
 		action->keep.standing = is_standing(o->kind);
@@ -275,7 +275,7 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 			spread_accept(c, o, a->from);
 	}
 	action = actions_notice(&c->outbox, notice_of(o->kind), o->subject);
-	action->incident = incident->id;
+	action->incident = ballots_incident_id(c, o->subject);
 	action->notice.peer = o->author;
 	action->notice.class = o->class;
 	action->notice.score = o->score;
@@ -322,7 +322,7 @@ accept(struct core *c, const struct arrival *a)
 		objects_release(&c->objects, o, c->now_ms);
 		return err;
 	}
-	replay_mark(&c->peers[a->author].author.replay, a->entry.header.sequence);
+	replay_mark(&peer_of(c, a->author)->author.replay, a->entry.header.sequence);
 	(void)objects_set_newest(&c->objects, o, c->now_ms);
 	if (a->via != VIA_DISK)
 		pass_on(c, o, a);
@@ -358,7 +358,7 @@ check_order(struct core *c, const struct arrival *a, bool *held)
 	if (o != NULL)
 		return ERR_EQUIVOCATION;
 	if (!is_standing(a->entry.kind) && is_from_network(a) &&
-	    replay_seen(&c->peers[a->author].author.replay, h->sequence))
+	    replay_seen(&peer_of(c, a->author)->author.replay, h->sequence))
 		return ERR_REPLAY;
 	return ERR_OK;
 }

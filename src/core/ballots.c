@@ -11,6 +11,17 @@ ballots_free(struct incident *in)
 	free(in->reports);
 }
 
+struct incident_id
+ballots_incident_id(const struct core *c, member_index subject)
+{
+	struct incident *in = &peer_of(c, subject)->incident;
+
+	if (!in->id_known)
+		in->id = incident_of(c->crypto, &member_of(c, subject)->id, in->round);
+	in->id_known = true;
+	return in->id;
+}
+
 /* ---- checks ------------------------------------------------------------------- */
 
 static bool
@@ -30,7 +41,7 @@ check_subject(const struct core *c, const struct node_id *id, uint32_t round, me
 
 	if (subject == MEMBER_NONE)
 		return ERR_SUBJECT;
-	if (round != c->peers[subject].incident.round)
+	if (round != peer_of(c, subject)->incident.round)
 		return ERR_ROUND;
 	*out = subject;
 	return ERR_OK;
@@ -79,7 +90,7 @@ ballot_on(const struct core *c, member_index subject, uint64_t window)
 		.mesh = *roster_mesh(c->roster),
 		.epoch = roster_epoch(c->roster),
 		.subject = member_of(c, subject)->id,
-		.round = c->peers[subject].incident.round,
+		.round = peer_of(c, subject)->incident.round,
 		.window = window,
 	};
 }
@@ -140,9 +151,9 @@ ballots_check_certificate(struct core *c, const struct entry *e, bool own)
 void
 ballots_accept_statement(struct core *c, struct object *o)
 {
-	struct incident *in = &c->peers[o->subject].incident;
+	struct incident *in = &peer_of(c, o->subject)->incident;
 
-	c->peers[o->author].incident.touched_until_ms = o->fresh_until_ms;
+	peer_of(c, o->author)->incident.touched_until_ms = o->fresh_until_ms;
 	if (o->score <= c->threshold || in->statement_count == LIMIT_STATEMENTS_PER_INCIDENT)
 		return;
 	o->next = in->statements;
@@ -153,7 +164,7 @@ ballots_accept_statement(struct core *c, struct object *o)
 void
 ballots_forget_statement(struct core *c, struct object *o)
 {
-	struct incident *in = &c->peers[o->subject].incident;
+	struct incident *in = &peer_of(c, o->subject)->incident;
 
 	for (struct object **at = &in->statements; *at != NULL; at = &(*at)->next) {
 		if (*at != o)
@@ -174,7 +185,7 @@ remove_tally(struct incident *in, size_t i)
 static struct window_tally *
 tally_of(struct core *c, member_index subject, uint64_t window)
 {
-	struct incident *in = &c->peers[subject].incident;
+	struct incident *in = &peer_of(c, subject)->incident;
 	struct ballot ballot = ballot_on(c, subject, window);
 	struct window_tally *t;
 
@@ -198,7 +209,7 @@ tally_of(struct core *c, member_index subject, uint64_t window)
 enum err
 ballots_accept_verdict(struct core *c, struct object *o, const struct verdict *v)
 {
-	struct incident *in = &c->peers[o->subject].incident;
+	struct incident *in = &peer_of(c, o->subject)->incident;
 	struct window_tally *t = tally_of(c, o->subject, o->window);
 	enum err err;
 
@@ -225,14 +236,14 @@ ballots_remember_vote(struct core *c, const struct verdict *v)
 	member_index subject = roster_find_id(c->roster, &v->subject);
 
 	if (subject != MEMBER_NONE && v->level == LEVEL_QUARANTINE &&
-	    v->round == c->peers[subject].incident.round)
-		c->peers[subject].incident.voted = true;
+	    v->round == peer_of(c, subject)->incident.round)
+		peer_of(c, subject)->incident.voted = true;
 }
 
 void
 ballots_accept_certificate(struct core *c, struct object *o, const struct certificate *cert)
 {
-	struct incident *in = &c->peers[o->subject].incident;
+	struct incident *in = &peer_of(c, o->subject)->incident;
 	uint64_t age_ms = c->unix_ms > o->header.time_ms ? c->unix_ms - o->header.time_ms : 0;
 	uint32_t votes = (uint32_t)(cert->signatures.size_bytes / sizeof(struct signature));
 	struct span bytes = { o->bytes, o->size_bytes };
@@ -244,7 +255,7 @@ ballots_accept_certificate(struct core *c, struct object *o, const struct certif
 	in->certified_until_ms =
 	    c->now_ms + (age_ms < LIMIT_VOTE_BUDGET_MS ? LIMIT_VOTE_BUDGET_MS - age_ms : 0);
 	if (!c->started) {
-		c->peers[o->subject].isolation.severed = true;
+		peer_of(c, o->subject)->isolation.severed = true;
 		return;
 	}
 	if (o->subject == c->self) {
@@ -272,9 +283,9 @@ ballots_witnesses(const struct core *c, member_index subject)
 {
 	size_t witnesses = 0;
 
-	for (const struct object *o = c->peers[subject].incident.statements; o != NULL;
+	for (const struct object *o = peer_of(c, subject)->incident.statements; o != NULL;
 	     o = o->next) {
-		const struct object *earlier = c->peers[subject].incident.statements;
+		const struct object *earlier = peer_of(c, subject)->incident.statements;
 
 		if (o->fresh_until_ms <= c->now_ms)
 			continue;
@@ -290,7 +301,7 @@ ballots_witnesses(const struct core *c, member_index subject)
 uint32_t
 ballots_votes(const struct core *c, member_index subject)
 {
-	return c->peers[subject].incident.most_votes;
+	return peer_of(c, subject)->incident.most_votes;
 }
 
 static bool
@@ -302,7 +313,7 @@ saw_it(const struct core *c, const struct incident *in)
 void
 ballots_witness(struct core *c, member_index subject, const struct statement *statement)
 {
-	struct incident *in = &c->peers[subject].incident;
+	struct incident *in = &peer_of(c, subject)->incident;
 
 	if (in->witness == NULL && (in->witness = malloc(sizeof(*in->witness))) == NULL)
 		return;
@@ -327,7 +338,7 @@ own_statement(const struct core *c, const struct incident *in)
 static void
 pursue_statement(struct core *c, member_index subject)
 {
-	const struct incident *in = &c->peers[subject].incident;
+	const struct incident *in = &peer_of(c, subject)->incident;
 	struct entry e = { .kind = ENTRY_STATEMENT };
 	const struct object *told = own_statement(c, in);
 
@@ -355,7 +366,7 @@ is_affordable(const struct core *c, member_index subject)
 	uint64_t base = roster_weight(c->roster), weight = 0;
 
 	for (size_t i = 0; i < c->member_count; i++) {
-		const struct incident *in = &c->peers[i].incident;
+		const struct incident *in = &peer_of(c, i)->incident;
 		bool counts =
 		    in->voted && (in->certificate != NULL ? in->certified_until_ms > c->now_ms
 		                                          : in->open_until_ms > c->now_ms);
@@ -389,7 +400,7 @@ has_voted(const struct core *c, const struct incident *in, member_index subject,
 static void
 vote(struct core *c, member_index subject, uint64_t window)
 {
-	struct incident *in = &c->peers[subject].incident;
+	struct incident *in = &peer_of(c, subject)->incident;
 	struct entry e = { .kind = ENTRY_VERDICT };
 	struct core_action *a;
 
@@ -398,7 +409,7 @@ vote(struct core *c, member_index subject, uint64_t window)
 	if (!is_affordable(c, subject)) {
 		if (!in->withheld) {
 			a = actions_notice(&c->outbox, NOTICE_BLAST_RADIUS, subject);
-			a->incident = in->id;
+			a->incident = ballots_incident_id(c, subject);
 			a->notice.error = ERR_BUDGET;
 		}
 		in->withheld = true;
@@ -419,7 +430,7 @@ vote(struct core *c, member_index subject, uint64_t window)
 static void
 pursue_verdict(struct core *c, member_index subject)
 {
-	const struct incident *in = &c->peers[subject].incident;
+	const struct incident *in = &peer_of(c, subject)->incident;
 	uint64_t window = ballot_window(c->unix_ms);
 
 	if (!saw_it(c, in) &&
@@ -435,7 +446,7 @@ pursue_verdict(struct core *c, member_index subject)
 static void
 pursue_certificate(struct core *c, member_index subject)
 {
-	struct incident *in = &c->peers[subject].incident;
+	struct incident *in = &peer_of(c, subject)->incident;
 	struct entry e = { .kind = ENTRY_CERTIFICATE };
 
 	for (size_t i = 0; i < in->tally_count; i++) {
@@ -453,7 +464,7 @@ pursue_certificate(struct core *c, member_index subject)
 void
 ballots_pursue(struct core *c, member_index subject)
 {
-	struct incident *in = &c->peers[subject].incident;
+	struct incident *in = &peer_of(c, subject)->incident;
 
 	if (subject == c->self || in->certificate != NULL)
 		return;
@@ -468,7 +479,7 @@ void
 ballots_pursue_all(struct core *c)
 {
 	for (size_t i = 0; i < c->member_count; i++) {
-		const struct incident *in = &c->peers[i].incident;
+		const struct incident *in = &peer_of(c, i)->incident;
 
 		if (in->witness != NULL || in->statements != NULL || in->tally_count > 0)
 			ballots_pursue(c, (member_index)i);

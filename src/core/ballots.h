@@ -24,7 +24,8 @@ struct witness {
 
 struct incident {
 	uint32_t round;
-	struct incident_id id;
+	struct incident_id id;      /* if id_known: ballots_incident_id() */
+	bool id_known;
 	struct witness *witness;    /* NULL: nothing seen */
 	struct object *statements;  /* fresh ones, list by object->next */
 	size_t statement_count;
@@ -50,6 +51,8 @@ struct incident {
 };
 
 void ballots_free(struct incident *);
+/* Of the subject's current round. */
+struct incident_id ballots_incident_id(const struct core *, member_index subject);
 
 /* Seen with own eyes: grounds for ten minutes. */
 void ballots_witness(struct core *, member_index subject, const struct statement *);

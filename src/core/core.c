@@ -1,4 +1,3 @@
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/state.h"
@@ -15,15 +14,33 @@ voters_needed(const struct roster *roster)
 }
 
 static enum err
+add_pages(struct core *c)
+{
+	size_t count = (c->member_count + PEERS_A_PAGE - 1) / PEERS_A_PAGE;
+
+	if ((c->pages = calloc(count, sizeof(*c->pages))) == NULL)
+		return ERR_NOMEM;
+	for (; c->page_count < count; c->page_count++) {
+		struct peer *page = calloc(PEERS_A_PAGE, sizeof(*page));
+
+		if (page == NULL)
+			return ERR_NOMEM;
+		c->pages[c->page_count] = page;
+	}
+	return ERR_OK;
+}
+
+static enum err
 make_parts(struct core *c)
 {
 	uint64_t seed = c->config.seed;
 	enum err err;
 
-	c->peers = calloc(c->member_count, sizeof(*c->peers));
+	if ((err = add_pages(c)) != ERR_OK)
+		return err;
 	c->link_macs = calloc(c->member_count, sizeof(*c->link_macs));
 	c->scratch = calloc(c->member_count, sizeof(*c->scratch));
-	if (c->peers == NULL || c->link_macs == NULL || c->scratch == NULL)
+	if (c->link_macs == NULL || c->scratch == NULL)
 		return ERR_NOMEM;
 	if ((err = timerq_new(&c->timers)) != ERR_OK)
 		return err;
@@ -63,14 +80,6 @@ core_new(const struct core_config *config, uint64_t now_ms, uint64_t unix_ms, st
 	c->tick.kind = WAKE_TICK;
 	c->lock.wake.kind = WAKE_LOCK;
 	c->drafts.retry.kind = WAKE_APPEND;
-	for (size_t i = 0; i < c->member_count; i++) {
-		struct peer *p = &c->peers[i];
-
-		p->isolation.sever.kind = WAKE_SEVER;
-		p->isolation.local.kind = WAKE_MEMBER;
-		p->isolation.in_force_until_ms = UINT64_MAX;
-		p->incident.id = incident_of(c->crypto, &member_of(c, (member_index)i)->id, 0);
-	}
 	/* Every other queue may fail to grow; the tick's place is taken now. */
 	if ((err = timerq_set(c->timers, &c->tick.timer, UINT64_MAX)) != ERR_OK)
 		goto fail;
@@ -88,8 +97,8 @@ core_free(struct core *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; c->peers != NULL && i < c->member_count; i++)
-		ballots_free(&c->peers[i].incident);
+	for (size_t i = 0; i < c->page_count * PEERS_A_PAGE; i++)
+		ballots_free(&peer_of(c, i)->incident);
 	spread_free(c);
 	links_free(c);
 	isolation_free(c);
@@ -97,7 +106,9 @@ core_free(struct core *c)
 	precaution_free(&c->precautions);
 	actions_free(&c->outbox);
 	timerq_free(c->timers);
-	free(c->peers);
+	for (size_t i = 0; i < c->page_count; i++)
+		free(c->pages[i]);
+	free(c->pages);
 	free(c->link_macs);
 	free(c->scratch);
 	free(c);
@@ -205,14 +216,6 @@ tick(struct core *c)
 	c->last_window = window;
 }
 
-static member_index
-owner(const struct core *c, const struct wake *w, size_t offset)
-{
-	size_t at = (size_t)((const char *)w - (const char *)c->peers) - offset;
-
-	return (member_index)(at / sizeof(struct peer));
-}
-
 static void
 wake(struct core *c, struct wake *w)
 {
@@ -227,10 +230,10 @@ wake(struct core *c, struct wake *w)
 		spread_relay(c, (struct relay *)w);
 		break;
 	case WAKE_SEVER:
-		isolation_sever_now(c, owner(c, w, offsetof(struct peer, isolation.sever)));
+		isolation_sever_now(c, ((struct member_wake *)w)->member);
 		break;
 	case WAKE_MEMBER:
-		isolation_member_expired(c, owner(c, w, offsetof(struct peer, isolation.local)));
+		isolation_member_expired(c, ((struct member_wake *)w)->member);
 		break;
 	case WAKE_ADDRESS:
 		isolation_address_expired(c, (struct local_address *)w);

@@ -49,7 +49,7 @@ drafts_ask(struct core *c, struct entry *e, member_index subject, uint64_t detai
 		.detail = detail,
 	};
 	a = actions_add(&c->outbox, CORE_DO_APPEND);
-	a->incident = c->peers[subject].incident.id;
+	a->incident = ballots_incident_id(c, subject);
 	a->append.request = d->last_request;
 	a->append.body = (struct span){ body, size_bytes };
 	return true;

@@ -1,28 +1,37 @@
 #include <stdlib.h>
 #include "core/state.h"
 
+static enum err
+set_timer(
+    struct core *c, struct member_wake *w, enum wake_kind kind, member_index member, uint64_t in_ms)
+{
+	w->wake.kind = kind;
+	w->member = member;
+	return timerq_set(c->timers, &w->wake.timer, c->now_ms + in_ms);
+}
+
 /* ---- members -------------------------------------------------------------------- */
 
 bool
 isolation_is_condemned(const struct core *c, member_index subject)
 {
-	const struct incident *in = &c->peers[subject].incident;
+	const struct incident *in = &peer_of(c, subject)->incident;
 
 	return in->quorum || in->certificate != NULL || in->confession != NULL;
 }
 
-/* The one function from grounds to strength; until: UINT64_MAX for as long as they stand. */
+/* The one function from grounds to strength; until: 0 for as long as they stand. */
 static enum strength
 demanded(const struct core *c, member_index subject, uint64_t *until_ms)
 {
-	const struct peer *p = &c->peers[subject];
+	const struct peer *p = peer_of(c, subject);
 
-	*until_ms = UINT64_MAX;
+	*until_ms = 0;
 	if (isolation_is_condemned(c, subject))
 		return p->isolation.severed ? STRENGTH_SEVER : STRENGTH_CUT;
 	if (p->incident.precaution_stands)
 		return STRENGTH_CUT;
-	if (timer_is_set(&p->isolation.local.timer)) {
+	if (timer_is_set(&p->isolation.local.wake.timer)) {
 		*until_ms = p->isolation.local_until_ms;
 		return STRENGTH_CUT;
 	}
@@ -32,7 +41,7 @@ demanded(const struct core *c, member_index subject, uint64_t *until_ms)
 void
 isolation_update(struct core *c, member_index subject)
 {
-	struct isolation *i = &c->peers[subject].isolation;
+	struct isolation *i = &peer_of(c, subject)->isolation;
 	struct core_action *a;
 	enum strength strength;
 	uint64_t until_ms;
@@ -51,11 +60,11 @@ isolation_update(struct core *c, member_index subject)
 	i->in_force = strength;
 	i->in_force_until_ms = until_ms;
 	a = actions_add(&c->outbox, CORE_DO_ENFORCE);
-	a->incident = c->peers[subject].incident.id;
+	a->incident = ballots_incident_id(c, subject);
 	a->enforce.subject = subject;
 	a->enforce.mac = c->link_macs[subject];
 	a->enforce.strength = strength;
-	a->enforce.expires_ms = until_ms == UINT64_MAX ? 0 : until_ms - c->now_ms;
+	a->enforce.expires_ms = until_ms == 0 ? 0 : until_ms - c->now_ms;
 }
 
 void
@@ -69,13 +78,13 @@ isolation_update_all(struct core *c)
 bool
 isolation_cut_member(struct core *c, member_index subject)
 {
-	struct isolation *i = &c->peers[subject].isolation;
-	bool already = timer_is_set(&i->local.timer);
+	struct isolation *i = &peer_of(c, subject)->isolation;
+	bool already = timer_is_set(&i->local.wake.timer);
 
 	/* So many at a time, the oldest kept: touches alone cannot make us leave the mesh. */
 	if (!already && c->local_cuts.members >= roster_local_cuts(c->roster))
 		return false;
-	if (timerq_set(c->timers, &i->local.timer, c->now_ms + LIMIT_LOCAL_CUT_MS) != ERR_OK)
+	if (set_timer(c, &i->local, WAKE_MEMBER, subject, LIMIT_LOCAL_CUT_MS) != ERR_OK)
 		return false;
 	if (!already)
 		c->local_cuts.members++;
@@ -94,18 +103,18 @@ isolation_member_expired(struct core *c, member_index subject)
 void
 isolation_sever_soon(struct core *c, member_index subject)
 {
-	struct isolation *i = &c->peers[subject].isolation;
+	struct isolation *i = &peer_of(c, subject)->isolation;
 
-	if (i->severed || timer_is_set(&i->sever.timer))
+	if (i->severed || timer_is_set(&i->sever.wake.timer))
 		return;
-	if (timerq_set(c->timers, &i->sever.timer, c->now_ms + LIMIT_SEVER_DELAY_MS) != ERR_OK)
+	if (set_timer(c, &i->sever, WAKE_SEVER, subject, LIMIT_SEVER_DELAY_MS) != ERR_OK)
 		isolation_sever_now(c, subject);
 }
 
 void
 isolation_sever_now(struct core *c, member_index subject)
 {
-	c->peers[subject].isolation.severed = true;
+	peer_of(c, subject)->isolation.severed = true;
 	isolation_update(c, subject);
 }
 
@@ -179,7 +188,7 @@ isolation_free(struct core *c)
 static enum strength
 demanded_of_self(const struct core *c)
 {
-	const struct incident *in = &c->peers[c->self].incident;
+	const struct incident *in = &peer_of(c, c->self)->incident;
 
 	if (in->certificate != NULL || in->confession != NULL)
 		return STRENGTH_SEVER;
@@ -201,7 +210,7 @@ set_lock(struct core *c, enum strength strength)
 		return;
 	l->in_force = strength;
 	a = actions_add(&c->outbox, CORE_DO_LOCK);
-	a->incident = c->peers[c->self].incident.id;
+	a->incident = ballots_incident_id(c, c->self);
 	a->lock.strength = strength;
 }
 
@@ -224,7 +233,7 @@ isolation_update_lock(struct core *c)
 	l->target = strength;
 	l->token++;
 	a = actions_add(&c->outbox, CORE_DO_FLUSH);
-	a->incident = c->peers[c->self].incident.id;
+	a->incident = ballots_incident_id(c, c->self);
 	a->flush.token = l->token;
 	if (timerq_set(c->timers, &l->wake.timer, c->now_ms + LIMIT_SEVER_DELAY_MS) != ERR_OK)
 		set_lock(c, strength);

@@ -15,13 +15,13 @@
 
 /* Of a member. */
 struct isolation {
-	struct wake sever;         /* set: cut, and severed then */
+	struct member_wake sever;  /* set: cut, and severed then */
 	bool severed;
-	struct wake local;         /* set: cut by own eyes until then */
+	struct member_wake local;  /* set: cut by own eyes until then */
 	uint64_t local_since_ms;
 	uint64_t local_until_ms;
 	enum strength in_force;
-	uint64_t in_force_until_ms; /* UINT64_MAX: standing */
+	uint64_t in_force_until_ms; /* 0: standing */
 	bool overdue;              /* no room in the step that found out */
 };
 

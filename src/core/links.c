@@ -55,8 +55,8 @@ links_neighbour(struct core *c, const struct address *address, const struct mac 
 	n->mac = *mac;
 	/* The first that is heard of the far end of a link that is up. */
 	for (size_t i = 0; i < c->member_count; i++)
-		if (c->peers[i].link.up && is_unknown(&c->link_macs[i]) &&
-		    address_equal(&c->peers[i].link.address, address))
+		if (peer_of(c, i)->link.up && is_unknown(&c->link_macs[i]) &&
+		    address_equal(&peer_of(c, i)->link.address, address))
 			c->link_macs[i] = *mac;
 }
 
@@ -77,7 +77,7 @@ live(struct core *c, member_index peer, enum liveness_input input)
 		.period_ms = links_period_ms(c),
 		.health = c->health,
 	};
-	struct liveness *l = &c->peers[peer].liveness;
+	struct liveness *l = &peer_of(c, peer)->liveness;
 
 	if (!liveness_step(l, &event))
 		return;
@@ -140,7 +140,7 @@ send_hello(struct core *c, member_index peer)
 void
 links_up(struct core *c, member_index peer, const struct address *address)
 {
-	struct link *link = &c->peers[peer].link;
+	struct link *link = &peer_of(c, peer)->link;
 
 	/* A new link to an old peer has no new budget. */
 	*link = (struct link){
@@ -156,14 +156,14 @@ void
 links_greet_all(struct core *c)
 {
 	for (size_t i = 0; i < c->member_count; i++)
-		if (c->peers[i].link.up)
+		if (peer_of(c, i)->link.up)
 			send_hello(c, (member_index)i);
 }
 
 void
 links_down(struct core *c, member_index peer)
 {
-	c->peers[peer].link.up = false;
+	peer_of(c, peer)->link.up = false;
 	live(c, peer, LIVENESS_UNLINKED);
 	sync_evaluate(c);
 }
@@ -210,14 +210,14 @@ send_ping(struct core *c, member_index to, uint32_t nonce, bool answer)
 void
 links_announce(struct core *c, member_index to)
 {
-	if (c->peers[to].link.up)
+	if (peer_of(c, to)->link.up)
 		send_ping(c, to, 0, true);
 }
 
 void
 links_ping(struct core *c, member_index from, const struct ping *ping)
 {
-	struct link *link = &c->peers[from].link;
+	struct link *link = &peer_of(c, from)->link;
 	struct feed_head theirs = { .author = member_of(c, from)->id };
 
 	link->clock_known = true;
@@ -249,7 +249,7 @@ check_clock(struct core *c)
 	bool off;
 
 	for (size_t i = 0; i < c->member_count; i++) {
-		const struct link *link = &c->peers[i].link;
+		const struct link *link = &peer_of(c, i)->link;
 
 		if (!link->up || !link->clock_known)
 			continue;
@@ -290,7 +290,7 @@ links_tick(struct core *c)
 			continue;
 		live(c, (member_index)i, LIVENESS_TICK);
 		/* One end of a link pings: the smaller id. */
-		if (c->self < i && c->peers[i].link.up)
+		if (c->self < i && peer_of(c, i)->link.up)
 			send_ping(c, (member_index)i, nonce, false);
 	}
 	check_clock(c);

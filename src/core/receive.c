@@ -7,7 +7,7 @@
 static void
 charge_link(struct core *c, member_index from)
 {
-	struct link *link = &c->peers[from].link;
+	struct link *link = &peer_of(c, from)->link;
 	struct core_action *a;
 
 	(void)budget_take(&link->checks, c->now_ms, LIMIT_BAD_SIGNATURE_COST, LIMIT_CHECKS_PER_S,
@@ -30,7 +30,7 @@ is_quiet(struct core *c, member_index from, enum via via, enum err err)
 	if (via == VIA_SYNC &&
 	    (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL))
 		return true;
-	return from != MEMBER_NONE && !budget_take(&c->peers[from].link.refusals, c->now_ms, 1,
+	return from != MEMBER_NONE && !budget_take(&peer_of(c, from)->link.refusals, c->now_ms, 1,
 	                                  LIMIT_REFUSALS_PER_S, LIMIT_REFUSALS_BURST);
 }
 
@@ -80,8 +80,8 @@ receive_link_message(struct core *c, member_index from, const struct envelope *e
 	struct entry e;
 	enum err err;
 
-	if (!budget_take(
-	        &c->peers[from].link.checks, c->now_ms, 1, LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
+	if (!budget_take(&peer_of(c, from)->link.checks, c->now_ms, 1, LIMIT_CHECKS_PER_S,
+	        LIMIT_CHECKS_BURST))
 		return ERR_BUDGET;
 	if (envelope->is_signed)
 		return ERR_MALFORMED;

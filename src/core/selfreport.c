@@ -20,7 +20,7 @@ wanted(struct core *c, enum self_report_kind kind)
 static bool
 is_said(const struct core *c, enum self_report_kind kind)
 {
-	const struct incident *in = &c->peers[c->self].incident;
+	const struct incident *in = &peer_of(c, c->self)->incident;
 
 	for (size_t i = 0; i < in->report_count; i++) {
 		const struct object *o = in->reports[i];
@@ -58,7 +58,7 @@ pursue(struct core *c, enum self_report_kind kind)
 	    drafts_pending(c, ENTRY_SELF_REPORT, c->self, kind))
 		return;
 	e.self_report.kind = kind;
-	e.self_report.round = c->peers[c->self].incident.round;
+	e.self_report.round = peer_of(c, c->self)->incident.round;
 	e.self_report.reason = w->reason;
 	e.self_report.source = w->source;
 	e.self_report.evidence_digest = w->evidence_digest;
@@ -96,7 +96,7 @@ latest_of_too_many(const struct incident *in, enum self_report_kind kind)
 enum err
 selfreport_check(const struct core *c, const struct entry *e, member_index author)
 {
-	const struct incident *in = &c->peers[author].incident;
+	const struct incident *in = &peer_of(c, author)->incident;
 	const struct object *latest;
 
 	if (e->self_report.round != in->round)
@@ -108,7 +108,7 @@ selfreport_check(const struct core *c, const struct entry *e, member_index autho
 static void
 forget(struct core *c, struct object *o)
 {
-	struct incident *in = &c->peers[o->author].incident;
+	struct incident *in = &peer_of(c, o->author)->incident;
 	size_t i = 0;
 
 	while (in->reports[i] != o)
@@ -126,7 +126,7 @@ forget(struct core *c, struct object *o)
 static enum err
 remember(struct core *c, struct object *o)
 {
-	struct incident *in = &c->peers[o->author].incident;
+	struct incident *in = &peer_of(c, o->author)->incident;
 	struct precaution p = {
 		.second = o->header.time_ms / 1000, .hash = o->hash, .subject = o->author
 	};
@@ -155,7 +155,7 @@ report_stand_down(struct core *c, member_index subject)
 	const struct precaution *first = precaution_first_standing(&c->precautions);
 	struct core_action *a = actions_notice(&c->outbox, NOTICE_STAND_DOWN, subject);
 
-	a->incident = c->peers[subject].incident.id;
+	a->incident = ballots_incident_id(c, subject);
 	if (first != NULL)
 		a->notice.peer = first->subject;
 }
@@ -163,7 +163,7 @@ report_stand_down(struct core *c, member_index subject)
 static void
 apply(struct core *c, member_index subject)
 {
-	struct incident *in = &c->peers[subject].incident;
+	struct incident *in = &peer_of(c, subject)->incident;
 	bool stands = precaution_standing(&c->precautions, subject) != NULL;
 	bool down = !stands && precaution_held(&c->precautions, subject);
 	bool went_down = down && !in->precaution_down;
@@ -193,7 +193,7 @@ selfreport_judge(struct core *c)
 enum err
 selfreport_accept(struct core *c, struct object *o)
 {
-	struct incident *in = &c->peers[o->author].incident;
+	struct incident *in = &peer_of(c, o->author)->incident;
 	struct object *latest = latest_of_too_many(in, o->report);
 	enum err err;
 
@@ -208,7 +208,7 @@ selfreport_accept(struct core *c, struct object *o)
 		in->confession =
 		    in->confession == NULL || in->confession == latest ? o : in->confession;
 		if (!c->started)
-			c->peers[o->author].isolation.severed = true;
+			peer_of(c, o->author)->isolation.severed = true;
 		else if (o->author != c->self) {
 			isolation_update(c, o->author);
 			isolation_sever_soon(c, o->author);

@@ -76,7 +76,7 @@ spread_relay(struct core *c, struct relay *r)
 	size_t at = 0;
 
 	for (size_t i = 0; i < c->member_count; i++)
-		if (i != c->self && c->peers[i].link.up && !is_marked(r, (member_index)i))
+		if (i != c->self && peer_of(c, i)->link.up && !is_marked(r, (member_index)i))
 			actions_send(&c->outbox, bytes, (member_index)i, MEMBER_NONE);
 	while (c->relays.list[at] != r)
 		at++;

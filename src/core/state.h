@@ -23,7 +23,7 @@
 #include "core/sync.h"
 #include "core/touch.h"
 
-/* What this node knows of one member. */
+/* What this node knows of one member.  Zeros: nothing. */
 struct peer {
 	struct link link;
 	struct liveness liveness;
@@ -64,7 +64,10 @@ struct core {
 	unsigned health;
 	uint64_t last_window;     /* the voting window of the last tick */
 
-	struct peer *peers;       /* member_count, indexed by member */
+	/* One a member, in pages that never move: timers live in them.  Zeroed pages
+	 * that nobody touches cost nothing, so most of a large mesh is free. */
+	struct peer **pages;
+	size_t page_count;
 	struct mac *link_macs;    /* likewise: of the far end of each mesh link */
 	uint32_t *scratch;        /* likewise, zeros between uses */
 	struct objects objects;
@@ -79,6 +82,14 @@ struct core {
 	uint64_t refused;
 	uint64_t checks;
 };
+
+#define PEERS_A_PAGE 64
+
+static inline struct peer *
+peer_of(const struct core *c, size_t member)
+{
+	return &c->pages[member / PEERS_A_PAGE][member % PEERS_A_PAGE];
+}
 
 static inline const struct member *
 member_of(const struct core *c, member_index m)

@@ -14,14 +14,14 @@ send_buckets(struct core *c, member_index to, bool answer)
 	e.header.mesh = *roster_mesh(c->roster);
 	e.sync_buckets.answer = answer;
 	objects_digests(&c->objects, e.sync_buckets.digests);
-	c->peers[to].link.exchange_ms = c->now_ms;
+	peer_of(c, to)->link.exchange_ms = c->now_ms;
 	(void)actions_send_link_message(&c->outbox, &e, to);
 }
 
 void
 sync_exchange(struct core *c, member_index with)
 {
-	if (c->peers[with].link.up)
+	if (peer_of(c, with)->link.up)
 		send_buckets(c, with, true);
 }
 
@@ -29,7 +29,7 @@ sync_exchange(struct core *c, member_index with)
 static void
 exchange_soon(struct core *c, member_index with)
 {
-	const struct link *link = &c->peers[with].link;
+	const struct link *link = &peer_of(c, with)->link;
 
 	if (link->exchange_ms == 0 || c->now_ms - link->exchange_ms >= LIMIT_SYNC_AGAIN_MS)
 		sync_exchange(c, with);
@@ -38,7 +38,7 @@ exchange_soon(struct core *c, member_index with)
 void
 sync_root(struct core *c, member_index from, uint64_t root)
 {
-	struct link *link = &c->peers[from].link;
+	struct link *link = &peer_of(c, from)->link;
 
 	link->root_known = true;
 	link->root = root;
@@ -80,7 +80,7 @@ static void
 send_differing(struct core *c, member_index to, const uint64_t theirs[LIMIT_SYNC_BUCKETS],
     const uint64_t ours[LIMIT_SYNC_BUCKETS])
 {
-	struct link *link = &c->peers[to].link;
+	struct link *link = &peer_of(c, to)->link;
 	struct batch batch = { .entry = { .kind = ENTRY_SYNC_ITEMS } };
 	size_t start = link->next_bucket;
 
@@ -101,7 +101,7 @@ send_differing(struct core *c, member_index to, const uint64_t theirs[LIMIT_SYNC
 void
 sync_buckets(struct core *c, member_index from, const struct sync_buckets *b)
 {
-	struct link *link = &c->peers[from].link;
+	struct link *link = &peer_of(c, from)->link;
 	uint64_t ours[LIMIT_SYNC_BUCKETS];
 
 	if (!budget_take(
@@ -121,7 +121,7 @@ sync_buckets(struct core *c, member_index from, const struct sync_buckets *b)
 void
 sync_items(struct core *c, member_index from, const struct sync_items *items)
 {
-	const struct link *link = &c->peers[from].link;
+	const struct link *link = &peer_of(c, from)->link;
 	uint64_t before = objects_root(&c->objects);
 
 	/* What finds no room in this step is offered again. */
@@ -154,7 +154,7 @@ sync_tick(struct core *c)
 	for (size_t i = 0; i < c->member_count; i++) {
 		member_index peer = (member_index)((start + i) % c->member_count);
 
-		if (peer != c->self && c->peers[peer].link.up) {
+		if (peer != c->self && peer_of(c, peer)->link.up) {
 			sync_exchange(c, peer);
 			return;
 		}
@@ -192,7 +192,7 @@ equal_groups(struct core *c, size_t wanted, size_t *linked, bool *all)
 	*linked = 0;
 	*all = true;
 	for (size_t i = 0; i < c->member_count && groups < wanted; i++) {
-		const struct link *link = &c->peers[i].link;
+		const struct link *link = &peer_of(c, i)->link;
 		size_t g = 0;
 
 		if (!link->up || i == c->self)
@@ -252,7 +252,7 @@ sync_lost_state(struct core *c)
 void
 sync_claim(struct core *c, member_index from, const struct feed_head *yours)
 {
-	struct link *link = &c->peers[from].link;
+	struct link *link = &peer_of(c, from)->link;
 
 	/* Unsigned, so no proof: but until it is settled, this peer does not confirm us. */
 	link->claims_later =
@@ -265,7 +265,7 @@ sync_claim(struct core *c, member_index from, const struct feed_head *yours)
 void
 sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
 {
-	struct link *link = &c->peers[to].link;
+	struct link *link = &peer_of(c, to)->link;
 	struct entry e = { .kind = ENTRY_SYNC_ITEMS };
 	member_index author = roster_find_id(c->roster, &theirs->author);
 	const struct object *newest;

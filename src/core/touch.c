@@ -99,14 +99,14 @@ touch_decoy(struct core *c, const struct core_touch *t)
 	switch (blame.cause) {
 	case CAUSE_MEMBER:
 		subject = blame.member;
-		incident = c->peers[subject].incident.id;
+		incident = ballots_incident_id(c, subject);
 		if (score > c->threshold)
 			err = accuse(c, t, subject, score);
 		break;
 	case CAUSE_INSIDE:
 		if (c->config.policy == POLICY_ASSUME_BREACH) {
 			subject = c->self;
-			incident = c->peers[c->self].incident.id;
+			incident = ballots_incident_id(c, c->self);
 		}
 		if (score <= c->threshold)
 			break;

@@ -4,7 +4,7 @@
 static enum node_status
 status_of(const struct core *c, member_index m)
 {
-	const struct peer *p = &c->peers[m];
+	const struct peer *p = peer_of(c, m);
 	const struct incident *in = &p->incident;
 
 	if (isolation_is_condemned(c, m) || in->precaution_stands)
@@ -21,7 +21,7 @@ status_of(const struct core *c, member_index m)
 static uint64_t
 since_ms(const struct core *c, member_index m)
 {
-	const struct incident *in = &c->peers[m].incident;
+	const struct incident *in = &peer_of(c, m)->incident;
 	const struct precaution *p = precaution_standing(&c->precautions, m);
 	uint64_t since = UINT64_MAX;
 
@@ -43,7 +43,7 @@ core_view_member(const struct core *c, member_index m, struct core_member_view *
 	memset(out, 0, sizeof(*out));
 	if (m >= c->member_count)
 		return;
-	p = &c->peers[m];
+	p = peer_of(c, m);
 	newest = objects_newest(&c->objects, m);
 	out->status = status_of(c, m);
 	out->strength = m == c->self ? c->lock.in_force : p->isolation.in_force;
@@ -57,7 +57,7 @@ core_view_member(const struct core *c, member_index m, struct core_member_view *
 	out->statements = (uint32_t)ballots_witnesses(c, m);
 	out->round = p->incident.round;
 	out->since_ms = since_ms(c, m);
-	out->incident = p->incident.id;
+	out->incident = ballots_incident_id(c, m);
 	out->feed_sequence = newest == NULL ? 0 : newest->header.sequence;
 	if (m == c->self && c->own_sequence > out->feed_sequence)
 		out->feed_sequence = c->own_sequence;

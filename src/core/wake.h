@@ -22,6 +22,12 @@ struct wake {
 	enum wake_kind kind;
 };
 
+/* Of one member's; zeros until it is set. */
+struct member_wake {
+	struct wake wake; /* first */
+	uint16_t member;
+};
+
 /* Where a timer that cannot be set only makes something later than it could be. */
 static inline void
 wake_try(struct timerq *q, struct wake *w, uint64_t at_ms)
