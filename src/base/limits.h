@@ -149,6 +149,10 @@
 #define LIMIT_RECEIVED_BYTES     (1024ULL * 1024 * 1024)
 #define LIMIT_LINE_BYTES         (128 * 1024)
 
+/* analyser */
+#define LIMIT_MODEL_NAME_BYTES   128
+#define LIMIT_MODEL_DEADLINE_MS  (60 * 1000) /* what may be configured at most */
+
 /* coordinator */
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024)
 #define LIMIT_HTTP_CONNECTIONS   1024

@@ -15,6 +15,7 @@
 #define DEFAULT_PATH "/etc/phalanx/phalanx.conf"
 #define LINE_BYTES   4096
 #define KEYS_MOST    64
+#define SIDECAR_PORT 50052
 
 struct loading {
 	struct config_draft draft;
@@ -242,6 +243,13 @@ set_defaults(struct config_draft *draft)
 	draft->http_port = 8888;
 	key = find("coordinator", "url");
 	(void)key->set(draft, config->coordinator_url, "http://localhost:8090");
+	strcpy(config->sidecar_path, "analyser.sock");
+	key = find("analyser", "ollama_url");
+	(void)key->set(draft, config->model_url, "http://localhost:11434");
+	/* Apache 2.0, 1 GB, follows a schema, thinks no hidden tokens: docs/analyser.md. */
+	strcpy(config->model, "qwen2.5:1.5b-instruct");
+	config->run_analyser = true;
+	config->model_deadline_ms = config->analysis_deadline_ms = 10 * 1000;
 }
 
 /* Makes a path absolute: under base, or under the working directory. */
@@ -283,6 +291,18 @@ find_libexec(char out[LIMIT_PATH_BYTES])
 	snprintf(out, LIMIT_PATH_BYTES, "%s", PHALANX_LIBEXEC);
 }
 
+static bool
+socket_fits(struct loading *loading, const char *key, const char *path)
+{
+	if (strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path))
+		return true;
+	complain(loading,
+	    "%s: %s is longer than the 107 bytes of a socket's name; give a shorter one, as in "
+	    "/run/phalanx.sock",
+	    key, path);
+	return false;
+}
+
 static enum err
 finish_paths(struct loading *loading)
 {
@@ -300,13 +320,13 @@ finish_paths(struct loading *loading)
 	for (i = 0; i < sizeof(in_state) / sizeof(in_state[0]); i++)
 		if (!absolute(in_state[i], config->state_dir))
 			goto too_long;
-	if (strlen(config->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-		complain(loading,
-		    "[node] control_socket: %s is longer than the 107 bytes of a socket's name; "
-		    "give a shorter one, as in /run/phalanx.sock",
-		    config->control_socket);
+	if (config->sidecar_path[0] != '\0' && !absolute(config->sidecar_path, config->state_dir))
+		goto too_long;
+	if (config->token_file[0] != '\0' && !absolute(config->token_file, config->state_dir))
+		goto too_long;
+	if (!socket_fits(loading, "[node] control_socket", config->control_socket) ||
+	    !socket_fits(loading, "[analyser] sidecar_addr", config->sidecar_path))
 		return ERR_CONFIG;
-	}
 	return ERR_OK;
 
 too_long:
@@ -347,6 +367,21 @@ finish_decoys(struct loading *loading)
 	return ERR_OK;
 }
 
+/* TCP where SIDECAR_ADDR names a host; where only SIDECAR_PORT is given, on loopback. */
+static void
+finish_sidecar(struct config_draft *draft)
+{
+	struct config *config = &draft->config;
+
+	if (config->sidecar_host[0] == '\0' && draft->sidecar_port != 0) {
+		config->sidecar_path[0] = '\0';
+		strcpy(config->sidecar_host, "localhost");
+	}
+	if (config->sidecar_host[0] != '\0' && config->sidecar_port == 0)
+		config->sidecar_port =
+		    draft->sidecar_port != 0 ? draft->sidecar_port : SIDECAR_PORT;
+}
+
 static enum err
 finish(struct loading *loading)
 {
@@ -369,6 +404,7 @@ finish(struct loading *loading)
 	}
 	if ((err = finish_paths(loading)) != ERR_OK)
 		return err;
+	finish_sidecar(&loading->draft);
 	return finish_decoys(loading);
 }
 

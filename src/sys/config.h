@@ -14,6 +14,8 @@
 
 enum config_policy { CONFIG_ATTRIBUTE, CONFIG_ASSUME_BREACH };
 enum config_mode { CONFIG_OBSERVE, CONFIG_ENFORCE };
+enum config_backend { CONFIG_OLLAMA, CONFIG_OPENAI };
+enum config_analysis { CONFIG_RULES_FIRST, CONFIG_AI_FIRST };
 enum decoy_kind { DECOY_TCP, DECOY_SSH, DECOY_HTTP };
 
 struct config_decoy {
@@ -64,6 +66,23 @@ struct config {
 	char coordinator_url[256];           /* COORDINATOR_URL */
 	char coordinator_host[256];
 	struct endpoint coordinator;         /* resolved by the parent at start */
+	/* [analyser]: the door is a unix socket, or TCP when sidecar_port is not 0 */
+	char sidecar_path[LIMIT_PATH_BYTES]; /* SIDECAR_ADDR: a path; "" with TCP */
+	char sidecar_host[256];              /* SIDECAR_ADDR: HOST[:PORT]; "" without TCP */
+	uint16_t sidecar_port;               /* SIDECAR_PORT */
+	uint32_t sidecar_uid_first;          /* these may call too, ... */
+	uint32_t sidecar_uid_last;           /* ... besides root and the analyser's own uid */
+	enum config_backend backend;         /* ollama */
+	char model_url[256];                 /* OLLAMA_URL */
+	char model_host[256];                /* its parts */
+	uint16_t model_port;
+	char model[LIMIT_MODEL_NAME_BYTES + 1]; /* OLLAMA_MODEL */
+	char token_file[LIMIT_PATH_BYTES];   /* "": none */
+	bool allow_remote_model;
+	bool run_analyser;                   /* by the node's parent */
+	uint32_t model_deadline_ms;          /* the whole exchange with the model */
+	enum config_analysis analysis;       /* rules-first */
+	uint32_t analysis_deadline_ms;       /* ai-first: the node waits so long */
 };
 
 /*

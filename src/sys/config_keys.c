@@ -238,6 +238,121 @@ set_url(struct config_draft *draft, void *field, const char *value)
 	return true;
 }
 
+/* ---- the analyser ------------------------------------------------------------------ */
+
+/* With a '/', or ending in ".sock", it is a path; else HOST or HOST:PORT. */
+static bool
+set_sidecar(struct config_draft *draft, void *field, const char *value)
+{
+	struct config *config = &draft->config;
+	size_t length = strlen(value);
+	char url[256 + 8];
+
+	config->sidecar_path[0] = config->sidecar_host[0] = '\0';
+	config->sidecar_port = 0;
+	if (strchr(value, '/') != NULL || (length > 5 && strcmp(value + length - 5, ".sock") == 0))
+		return set_path(draft, field, value);
+	if (length > 255)
+		return false;
+	snprintf(url, sizeof(url), "http://%s", value);
+	if (!config_url_parse(url, config->sidecar_host, &config->sidecar_port))
+		return false;
+	/* No port here: SIDECAR_PORT has it, not the URL's 80. */
+	if (value[length - 1] == ']' || strchr(value, ':') == NULL)
+		config->sidecar_port = 0;
+	return true;
+}
+
+static bool
+set_uids(struct config_draft *draft, void *field, const char *value)
+{
+	struct config *config = &draft->config;
+	const char *dash = strchr(value, '-');
+	char first[16];
+
+	(void)field;
+	if (dash == NULL || (size_t)(dash - value) >= sizeof(first))
+		return false;
+	snprintf(first, sizeof(first), "%.*s", (int)(dash - value), value);
+	return parse_number(first, 1, INT32_MAX, &config->sidecar_uid_first) &&
+	       parse_number(
+	           dash + 1, config->sidecar_uid_first, INT32_MAX, &config->sidecar_uid_last);
+}
+
+static bool
+set_backend(struct config_draft *draft, void *field, const char *value)
+{
+	(void)field;
+	if (strcmp(value, "ollama") == 0)
+		draft->config.backend = CONFIG_OLLAMA;
+	else if (strcmp(value, "openai") == 0)
+		draft->config.backend = CONFIG_OPENAI;
+	else
+		return false;
+	return true;
+}
+
+static bool
+set_model_url(struct config_draft *draft, void *field, const char *value)
+{
+	struct config *config = &draft->config;
+
+	if (!config_url_parse(value, config->model_host, &config->model_port))
+		return false;
+	memcpy(field, value, strlen(value) + 1);
+	return true;
+}
+
+static bool
+set_model(struct config_draft *draft, void *field, const char *value)
+{
+	(void)draft;
+	return copy_of(field, LIMIT_MODEL_NAME_BYTES + 1, value, "._:/@-");
+}
+
+static bool
+set_deadline(struct config_draft *draft, void *field, const char *value)
+{
+	char number[16];
+	size_t length = strspn(value, "0123456789");
+	uint32_t amount, *ms = field;
+
+	(void)draft;
+	if (length == 0 || length >= sizeof(number))
+		return false;
+	memcpy(number, value, length);
+	number[length] = '\0';
+	if (strcmp(value + length, "ms") == 0)
+		return parse_number(number, 100, LIMIT_MODEL_DEADLINE_MS, ms);
+	if (value[length] != '\0' && strcmp(value + length, "s") != 0)
+		return false;
+	if (!parse_number(number, 1, LIMIT_MODEL_DEADLINE_MS / 1000, &amount))
+		return false;
+	*ms = amount * 1000;
+	return true;
+}
+
+static bool
+set_analysis(struct config_draft *draft, void *field, const char *value)
+{
+	(void)field;
+	if (strcmp(value, "rules-first") == 0)
+		draft->config.analysis = CONFIG_RULES_FIRST;
+	else if (strcmp(value, "ai-first") == 0)
+		draft->config.analysis = CONFIG_AI_FIRST;
+	else
+		return false;
+	return true;
+}
+
+static bool
+set_run(struct config_draft *draft, void *field, const char *value)
+{
+	(void)draft;
+	*(bool *)field = strcmp(value, "auto") == 0;
+	return *(bool *)field || strcmp(value, "no") == 0;
+}
+
 /* ---- lists ------------------------------------------------------------------------- */
 
 /* Next item of a comma list, without the space around it; false at the end or at a bad item. */
@@ -374,6 +489,7 @@ set_extra(struct config_draft *draft, void *field, const char *value)
 #define FIELD(name) offsetof(struct config_draft, name)
 #define A_PORT      "a port from 1 to 65535"
 #define A_PATH      "a path of at most 255 bytes"
+#define A_DEADLINE  "a time as 10s or 2500ms, up to 60s"
 
 const struct config_key *
 config_keys(void)
@@ -427,6 +543,30 @@ config_keys(void)
 		    "at most 8 addresses, separated by commas" },
 		{ "coordinator", "url", "COORDINATOR_URL", FIELD(config.coordinator_url), set_url,
 		    "http://HOST:PORT (https is not offered: every answer is signed), or none" },
+		{ "analyser", "sidecar_addr", "SIDECAR_ADDR", FIELD(config.sidecar_path),
+		    set_sidecar, "the path of a unix socket, or HOST or HOST:PORT for TCP" },
+		{ "analyser", "sidecar_port", "SIDECAR_PORT", FIELD(sidecar_port), set_port,
+		    A_PORT },
+		{ "analyser", "sidecar_uids", "PHALANX_SIDECAR_UIDS",
+		    FIELD(config.sidecar_uid_first), set_uids, "FIRST-LAST, two uids" },
+		{ "analyser", "backend", "PHALANX_MODEL_BACKEND", FIELD(config.backend),
+		    set_backend, "ollama or openai" },
+		{ "analyser", "ollama_url", "OLLAMA_URL", FIELD(config.model_url), set_model_url,
+		    "http://HOST:PORT" },
+		{ "analyser", "ollama_model", "OLLAMA_MODEL", FIELD(config.model), set_model,
+		    "a model's name, at most 128 letters, digits and ._:/@-" },
+		{ "analyser", "token_file", "PHALANX_MODEL_TOKEN_FILE", FIELD(config.token_file),
+		    set_path, A_PATH },
+		{ "analyser", "allow_remote_model", "PHALANX_ALLOW_REMOTE_MODEL",
+		    FIELD(config.allow_remote_model), set_bool, "true or false" },
+		{ "analyser", "deadline", "PHALANX_MODEL_DEADLINE", FIELD(config.model_deadline_ms),
+		    set_deadline, A_DEADLINE },
+		{ "analyser", "analysis", "PHALANX_ANALYSIS", FIELD(config.analysis), set_analysis,
+		    "rules-first or ai-first" },
+		{ "analyser", "analysis_deadline", "PHALANX_ANALYSIS_DEADLINE",
+		    FIELD(config.analysis_deadline_ms), set_deadline, A_DEADLINE },
+		{ "analyser", "run", "PHALANX_ANALYSER_RUN", FIELD(config.run_analyser), set_run,
+		    "auto or no" },
 		{ NULL, NULL, NULL, 0, NULL, NULL },
 	};
 

@@ -12,6 +12,7 @@ struct config_draft {
 	uint16_t ssh_port, http_port;
 	struct config_decoy extra[LIMIT_DECOYS];
 	uint32_t extra_count;
+	uint16_t sidecar_port; /* 0: not given */
 };
 
 struct config_key {

@@ -100,6 +100,53 @@ lists(void **unused)
 	assert_string_equal(c.cert_file, "/s/certs/peer.pem");
 }
 
+/* The analyser's door is a unix socket until an address or a port of TCP is given. */
+static void
+analyser(void **unused)
+{
+	struct config c;
+
+	(void)unused;
+	accept(NAMED, &c);
+	assert_string_equal(c.sidecar_path, "/var/lib/phalanx/analyser.sock");
+	assert_string_equal(c.sidecar_host, "");
+	assert_int_equal(c.sidecar_port, 0);
+	assert_string_equal(c.model_host, "localhost");
+	assert_int_equal(c.model_port, 11434);
+	assert_int_equal(c.model_deadline_ms, 10000);
+	assert_int_equal(c.analysis, CONFIG_RULES_FIRST);
+	assert_true(c.run_analyser);
+	assert_false(c.allow_remote_model);
+	accept(NAMED "[analyser]\nsidecar_addr = other.sock\ntoken_file = t\nrun = no\n", &c);
+	assert_string_equal(c.sidecar_path, "/var/lib/phalanx/other.sock");
+	assert_string_equal(c.token_file, "/var/lib/phalanx/t");
+	assert_false(c.run_analyser);
+	accept(NAMED "[analyser]\nsidecar_port = 50099\n", &c);
+	assert_string_equal(c.sidecar_path, "");
+	assert_string_equal(c.sidecar_host, "localhost");
+	assert_int_equal(c.sidecar_port, 50099);
+	accept(NAMED "[analyser]\nsidecar_port = 50099\nsidecar_addr = [::1]\n", &c);
+	assert_string_equal(c.sidecar_host, "::1");
+	assert_int_equal(c.sidecar_port, 50099);
+	accept(NAMED "[analyser]\nsidecar_addr = localhost\n", &c);
+	assert_int_equal(c.sidecar_port, 50052);
+	accept(NAMED "[analyser]\nsidecar_addr = ai:50001\nollama_url = http://[fd00::1]:80/\n"
+	             "ollama_model = dolphin-llama3\nbackend = openai\ndeadline = 2500ms\n"
+	             "analysis = ai-first\nanalysis_deadline = 3\nsidecar_uids = 7-9\n",
+	    &c);
+	assert_string_equal(c.sidecar_host, "ai");
+	assert_int_equal(c.sidecar_port, 50001);
+	assert_string_equal(c.model_host, "fd00::1");
+	assert_int_equal(c.model_port, 80);
+	assert_string_equal(c.model, "dolphin-llama3");
+	assert_int_equal(c.backend, CONFIG_OPENAI);
+	assert_int_equal(c.model_deadline_ms, 2500);
+	assert_int_equal(c.analysis, CONFIG_AI_FIRST);
+	assert_int_equal(c.analysis_deadline_ms, 3000);
+	assert_int_equal(c.sidecar_uid_first, 7);
+	assert_int_equal(c.sidecar_uid_last, 9);
+}
+
 /* Flags go before the environment, the environment before the file; empty means unset. */
 static void
 order_of_sources(void **unused)
@@ -145,6 +192,16 @@ refusals(void **unused)
 		{ NAMED "p2p_port = 22x\n", "give a port" },
 		{ NAMED "p2p_port = 99999999999999999999\n", "give a port" },
 		{ NAMED "local_mode = maybe\n", "give true or false" },
+		{ NAMED "[analyser]\nsidecar_addr = a b\n", "give the path of a unix socket, or" },
+		{ NAMED "[analyser]\nsidecar_addr = h:0\n", "give the path of a unix socket, or" },
+		{ NAMED "[analyser]\nsidecar_uids = 9-7\n", "give FIRST-LAST" },
+		{ NAMED "[analyser]\nbackend = gpt\n", "give ollama or openai" },
+		{ NAMED "[analyser]\nollama_url = https://h\n", "give http://HOST:PORT" },
+		{ NAMED "[analyser]\nollama_model = a\"b\n", "give a model's name" },
+		{ NAMED "[analyser]\ndeadline = 61\n", "give a time as 10s" },
+		{ NAMED "[analyser]\ndeadline = 1m\n", "give a time as 10s" },
+		{ NAMED "[analyser]\nanalysis = both\n", "give rules-first or ai-first" },
+		{ NAMED "[analyser]\nrun = yes\n", "give auto or no" },
 		{ NAMED "local_mode = true\nhostname = 10.0.0.1\n", "refused off loopback" },
 		{ NAMED "local_mode = true\n[coordinator]\nurl = http://10.0.0.1:1\n",
 		    "refused off loopback" },
@@ -230,6 +287,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(lists),
+		cmocka_unit_test(analyser),
 		cmocka_unit_test(order_of_sources),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(not_a_text_file),
