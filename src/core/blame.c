@@ -1,32 +1,6 @@
 #include <string.h>
 #include "core/blame.h"
 
-uint32_t rules_score(enum event_class class)
-{
-	switch (class) {
-	case CLASS_UNKNOWN:
-		return 0;
-	case CLASS_HONEYPOT_TRIPPED:
-		return 9;
-	case CLASS_HONEYTOKEN_USED:
-	case CLASS_TAMPER:
-	case CLASS_OPERATOR:
-		return 10;
-	case CLASS_CPU_SPIKE:
-	case CLASS_RAM_SPIKE:
-	case CLASS_NET_SPIKE:
-		return 4;
-	case CLASS_SENSOR:
-		return 7;
-	case CLASS_PEER_SILENT:
-		return 3;
-	case CLASS_PEER_BAD_SIGNATURES:
-	case CLASS_PEER_FLOOD:
-		return 6;
-	}
-	return 0;
-}
-
 static bool
 is_listed(const struct address *list, size_t count, const struct address *a)
 {

@@ -1,16 +1,12 @@
 /*
- * blame: who is to blame when a decoy is touched, and how grave is it?
+ * blame: who is to blame when a decoy is touched?
  *
  * Pure.  Spec: docs/protocol.md, "Isolation".
  */
 #ifndef CORE_BLAME_H
 #define CORE_BLAME_H
 #include "core/core.h"
-
-#define RULES_THRESHOLD 7 /* more than this is grounds to act */
-
-/* The rules' score of an event, 0 to 10; the same on every node. */
-uint32_t rules_score(enum event_class);
+#include "core/rules.h"
 
 struct blame {
 	enum cause cause;
