@@ -151,7 +151,7 @@ check_meaning(struct core *c, const struct arrival *a)
 	case ENTRY_SELF_REPORT:
 		return selfreport_check(c, &a->entry, a->author);
 	case ENTRY_CERTIFICATE:
-		return ballots_check_certificate(c, &a->entry, own);
+		return rounds_check_certificate(c, &a->entry, own);
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
@@ -224,7 +224,7 @@ take(struct core *c, struct object *o, const struct arrival *a)
 	case ENTRY_SELF_REPORT:
 		return selfreport_accept(c, o);
 	case ENTRY_CERTIFICATE:
-		ballots_accept_certificate(c, o, &a->entry.certificate);
+		rounds_accept_certificate(c, o, &a->entry.certificate);
 		return ERR_OK;
 	case ENTRY_HELLO:
 	case ENTRY_PING:
@@ -327,7 +327,7 @@ accept(struct core *c, const struct arrival *a)
 	if (a->via != VIA_DISK)
 		pass_on(c, o, a);
 	if (c->started) {
-		ballots_pursue(c, o->subject);
+		vote_pursue(c, o->subject);
 		sync_evaluate(c);
 	}
 	return ERR_OK;

@@ -1,9 +1,6 @@
 /*
- * ballots: what is said against one member, and what this node says itself:
- * statements, verdicts, tallies, windows and the voter's own budget.
- *
- * ballots_pursue() asks for whatever is due and was not asked for yet, from
- * the state alone; so it may be called after any change, in any order.
+ * ballots: what is said against one member: statements, verdicts, tallies and
+ * windows.
  *
  * Pure.  Spec: docs/protocol.md, "Ballot", "Isolation".
  */
@@ -54,29 +51,28 @@ void ballots_free(struct incident *);
 /* Of the subject's current round. */
 struct incident_id ballots_incident_id(const struct core *, member_index subject);
 
-/* Seen with own eyes: grounds for ten minutes. */
-void ballots_witness(struct core *, member_index subject, const struct statement *);
-void ballots_pursue(struct core *, member_index subject);
-/* All incidents that are open; after sync, a window, a retry. */
-void ballots_pursue_all(struct core *);
-
+/* A member, and its current round.  SUBJECT, ROUND. */
+MUST_USE enum err ballots_check_subject(const struct core *, const struct node_id *,
+    uint32_t round, member_index *out);
 /* Checks beyond the envelope; none of them changes state.  SUBJECT, VOTER, ROUND, STALE, RANGE, WINDOW, SIGNATURE, UNSUPPORTED. */
 MUST_USE enum err ballots_check_statement(const struct core *, const struct entry *,
     member_index author);
 MUST_USE enum err ballots_check_verdict(struct core *, const struct entry *, member_index author,
     bool own);
-MUST_USE enum err ballots_check_certificate(struct core *, const struct entry *, bool own);
 
 /* They are held now.  NOMEM, FULL: nothing was done. */
 void ballots_accept_statement(struct core *, struct object *);
 MUST_USE enum err ballots_accept_verdict(struct core *, struct object *, const struct verdict *);
-void ballots_accept_certificate(struct core *, struct object *, const struct certificate *);
-/* Our own vote, out of our feed: it counts in our budget even when it is old. */
-void ballots_remember_vote(struct core *, const struct verdict *);
 /* A statement is no longer fresh. */
 void ballots_forget_statement(struct core *, struct object *);
 /* Witnesses of different heads and enrolment groups, fresh, by our own rules. */
 size_t ballots_witnesses(const struct core *, member_index subject);
 uint32_t ballots_votes(const struct core *, member_index subject);
+
+/* The QUARANTINE ballot on subject's current round in this window. */
+struct ballot ballots_on(const struct core *, member_index subject, uint64_t window);
+/* The same window or an adjacent one. */
+bool ballots_are_near(uint64_t window, uint64_t other);
+bool ballots_has_address(const struct member *, const struct address *);
 
 #endif

@@ -212,7 +212,7 @@ tick(struct core *c)
 	links_tick(c);
 	/* A new window to vote in, or a budget that may have room again. */
 	if (window != c->last_window || c->ticks % 8 == 0)
-		ballots_pursue_all(c);
+		vote_pursue_all(c);
 	c->last_window = window;
 }
 
@@ -243,7 +243,7 @@ wake(struct core *c, struct wake *w)
 		break;
 	case WAKE_APPEND:
 		selfreport_pursue(c);
-		ballots_pursue_all(c);
+		vote_pursue_all(c);
 		break;
 	}
 }

@@ -265,7 +265,7 @@ check_clock(struct core *c)
 	a = actions_notice(&c->outbox, NOTICE_CLOCK, c->self);
 	a->notice.error = off ? ERR_STALE : ERR_OK;
 	if (!off)
-		ballots_pursue_all(c);
+		vote_pursue_all(c);
 }
 
 void

@@ -148,7 +148,7 @@ receive_restored(struct core *c, struct span bytes)
 	}
 	/* Voted within the day, whether or not that vote still counts. */
 	if (a.author == c->self && a.entry.kind == ENTRY_VERDICT)
-		ballots_remember_vote(c, &a.entry.verdict);
+		vote_remember(c, &a.entry.verdict);
 }
 
 void

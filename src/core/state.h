@@ -18,10 +18,12 @@
 #include "core/objects.h"
 #include "core/precaution.h"
 #include "core/receive.h"
+#include "core/rounds.h"
 #include "core/selfreport.h"
 #include "core/spread.h"
 #include "core/sync.h"
 #include "core/touch.h"
+#include "core/vote.h"
 
 /* What this node knows of one member.  Zeros: nothing. */
 struct peer {

@@ -173,7 +173,7 @@ complete(struct core *c, enum err err)
 	a = actions_notice(&c->outbox, NOTICE_FIRST_SYNC, c->self);
 	a->notice.error = err;
 	selfreport_pursue(c);
-	ballots_pursue_all(c);
+	vote_pursue_all(c);
 }
 
 static bool

@@ -52,8 +52,8 @@ accuse(struct core *c, const struct core_touch *t, member_index subject, uint32_
 	                                                               : sizeof(s.evidence);
 	if (s.evidence_bytes > 0)
 		memcpy(s.evidence, t->evidence.data, s.evidence_bytes);
-	ballots_witness(c, subject, &s);
-	ballots_pursue(c, subject);
+	vote_witness(c, subject, &s);
+	vote_pursue(c, subject);
 	return cut ? ERR_OK : ERR_FULL;
 }
 
