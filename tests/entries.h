@@ -77,6 +77,73 @@ make_certificate(const struct mesh *m)
 	return e;
 }
 
+/* The second member signed two bodies as its seventh entry. */
+static inline struct entry
+make_proof(const struct mesh *m)
+{
+	static uint8_t envelopes[2][1024];
+	struct entry e = { .kind = ENTRY_PROOF, .header = mesh_header(m, &m->members[0]) };
+	struct envelope envelope;
+	struct span items[2];
+	struct hash hashes[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct entry inside = make_self_report(m);
+
+		inside.header = mesh_header(m, &m->members[1]);
+		inside.header.sequence = 7;
+		inside.self_report.score = (uint32_t)i;
+		items[i].data = envelopes[i];
+		items[i].size_bytes =
+		    mesh_envelope(&m->members[1], &inside, envelopes[i], sizeof(envelopes[i]));
+		assert_ok(envelope_parse(items[i].data, items[i].size_bytes, &envelope));
+		entry_hash(crypto_sodium(), envelope.body, &hashes[i]);
+	}
+	if (memcmp(&hashes[0], &hashes[1], sizeof(hashes[0])) < 0)
+		e.proof = (struct proof){ items[0], items[1] };
+	else
+		e.proof = (struct proof){ items[1], items[0] };
+	return e;
+}
+
+static inline struct entry
+make_release(const struct mesh *m)
+{
+	struct entry e = { .kind = ENTRY_RELEASE, .header = mesh_header(m, &m->members[0]) };
+
+	e.release = (struct release){ .subject = m->members[1].id,
+		.round = 2,
+		.kind = RELEASE_OVERTURNED,
+		.names_certificate = true,
+		.incarnation = 1,
+		.sequence = 7,
+		.reason = "Überprüft: ein \"Scanner\", kein Angriff \xf0\x9f\x9b\xa1" };
+	memset(e.release.certificate.bytes, 0x66, sizeof(e.release.certificate.bytes));
+	return e;
+}
+
+static inline struct entry
+make_indicator(const struct mesh *m)
+{
+	struct entry e = { .kind = ENTRY_INDICATOR, .header = mesh_header(m, &m->members[0]) };
+
+	e.indicator = (struct indicator){ .address = endpoint_of("198.51.100.7", 0).address,
+		.ttl_s = LIMIT_INDICATOR_OWN_S,
+		.reason = CLASS_HONEYPOT_TRIPPED,
+		.score = 9 };
+	return e;
+}
+
+static inline struct entry
+make_receipt(const struct mesh *m)
+{
+	struct entry e = { .kind = ENTRY_RECEIPT, .header = mesh_header(m, &m->members[0]) };
+
+	e.receipt = (struct receipt){ .subject = m->members[1].id, .round = 2, .held_us = 730 };
+	memset(e.receipt.object.bytes, 0x33, sizeof(e.receipt.object.bytes));
+	return e;
+}
+
 static inline struct feed_head
 make_head(const struct mesh *m, uint64_t sequence)
 {
@@ -91,8 +158,10 @@ make_hello(const struct mesh *m)
 {
 	struct entry e = { .kind = ENTRY_HELLO, .header.mesh = m->id };
 
-	e.hello =
-	    (struct hello){ .incarnation = 1, .mine = make_head(m, 4), .root = 0x0123456789abcdef };
+	e.hello = (struct hello){ .incarnation = 1,
+		.mine = make_head(m, 4),
+		.root = 0x0123456789abcdef,
+		.roster_bytes = 1000 };
 	return e;
 }
 
@@ -105,7 +174,8 @@ make_ping(const struct mesh *m)
 		.answer = true,
 		.time_ms = MESH_TIME_MS,
 		.head_count = 2,
-		.heads = { make_head(m, 1), make_head(m, UINT64_MAX) } };
+		.heads = { make_head(m, 1), make_head(m, UINT64_MAX) },
+		.roster_bytes = LIMIT_ROSTER_BYTES };
 	return e;
 }
 
@@ -136,9 +206,30 @@ make_items(const struct mesh *m)
 	return e;
 }
 
+static inline struct entry
+make_roster_ask(const struct mesh *m)
+{
+	return (struct entry){
+		.kind = ENTRY_ROSTER_ASK, .header.mesh = m->id, .roster_ask.offset = 1000
+	};
+}
+
+static inline struct entry
+make_roster_part(const struct mesh *m)
+{
+	static const uint8_t records[100] = { 1, 2, 3 };
+
+	return (struct entry){ .kind = ENTRY_ROSTER_PART,
+		.header.mesh = m->id,
+		.roster_part = { .offset = 1000,
+			.total = 2000,
+			.records = { records, sizeof(records) } } };
+}
+
 static struct entry (*const makers[])(const struct mesh *) = { make_statement, make_verdict,
-	make_self_report, make_certificate, make_hello, make_ping, make_buckets, make_items };
+	make_self_report, make_certificate, make_proof, make_release, make_indicator, make_receipt,
+	make_hello, make_ping, make_buckets, make_items, make_roster_ask, make_roster_part };
 #define MAKERS      (sizeof(makers) / sizeof(*makers))
-#define FEED_MAKERS 4 /* the first of them are entries of a feed */
+#define FEED_MAKERS 8 /* the first of them are entries of a feed */
 
 #endif

@@ -20,6 +20,10 @@
 #define LIMIT_CERTIFICATE_SIGNERS 1000
 #define LIMIT_ROSTER_BYTES    (8 * 1024 * 1024)
 #define LIMIT_FULL_MESH       64          /* members; rings above */
+#define LIMIT_RINGS           10          /* a member has at most two links on each */
+#define LIMIT_EPOCHS          64          /* kept in a roster */
+#define LIMIT_REASON_BYTES    512         /* of a Release */
+#define LIMIT_ROSTER_PART_BYTES (48 * 1024)
 
 /* time, milliseconds unless named otherwise */
 #define LIMIT_WINDOW_S        600
@@ -27,6 +31,11 @@
 #define LIMIT_RELAYED_MS      (10 * 60 * 1000)   /* relayed or synced */
 #define LIMIT_GROUNDS_MS      (10 * 60 * 1000)   /* how long grounds last */
 #define LIMIT_LOCAL_CUT_MS    (15 * 60 * 1000)   /* L0 */
+#define LIMIT_RESTRICT_MS     (10 * 60 * 1000)   /* L1 */
+#define LIMIT_RESTRICT_SPAN_MS (60 * 1000)       /* its statements lie within */
+#define LIMIT_EPOCH_CROSSING_MS (10 * 60 * 1000) /* tallies of the epoch before go on */
+#define LIMIT_INDICATOR_S     (24 * 60 * 60)
+#define LIMIT_INDICATOR_OWN_S (4 * 60 * 60)      /* what this node asks for */
 #define LIMIT_SEVER_DELAY_MS  50
 #define LIMIT_RELAY_DELAY_MS  20
 #define LIMIT_FIRST_SYNC_MS   (30 * 1000)
@@ -53,6 +62,8 @@
 #define LIMIT_CORE_ACTIONS     512  /* one step */
 #define LIMIT_LOCAL_CUTS       65536 /* addresses outside the mesh */
 #define LIMIT_EPOCHS_ACCEPTED  2
+#define LIMIT_INDICATORS       10000 /* standing */
+#define LIMIT_INDICATORS_PER_H 100   /* a reporter */
 #define LIMIT_PENDING_RELAYS   256  /* urgent objects waiting for LIMIT_RELAY_DELAY_MS */
 #define LIMIT_SELF_REPORTS     32   /* of one kind, of one author, the earliest */
 #define LIMIT_TOUCH_REPEAT_MS  1000 /* one source, one decoy: counted, not reported again */

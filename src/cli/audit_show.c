@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "cli/audit.h"
 #include "cli/control.h"
 #include "sys/crypto.h"
@@ -49,9 +50,26 @@ level_text(enum level level)
 }
 
 static void
+print_proof(const struct audit *a, const struct proof *p)
+{
+	struct entry_header first, second;
+	struct envelope envelope;
+	enum entry_kind kind;
+	char room[33];
+
+	if (envelope_parse(p->first.data, p->first.size_bytes, &envelope) != ERR_OK ||
+	    entry_peek(envelope.body, &first, &kind) != ERR_OK ||
+	    envelope_parse(p->second.data, p->second.size_bytes, &envelope) != ERR_OK ||
+	    entry_peek(envelope.body, &second, &kind) != ERR_OK)
+		return; /* no entry that was decoded */
+	printf(" %s sequences=%" PRIu64 ",%" PRIu64, audit_name(a, &first.author, room),
+	    first.sequence, second.sequence);
+}
+
+static void
 print_payload(const struct audit *a, const struct entry *e)
 {
-	char room[33];
+	char room[33], address[46], object[65];
 
 	switch (e->kind) {
 	case ENTRY_STATEMENT:
@@ -77,10 +95,30 @@ print_payload(const struct audit *a, const struct entry *e)
 		    e->certificate.signatures.size_bytes / sizeof(struct signature),
 		    e->certificate.window);
 		break;
+	case ENTRY_PROOF:
+		print_proof(a, &e->proof);
+		break;
+	case ENTRY_RELEASE:
+		printf(" %s %s reason=\"%s\"", audit_name(a, &e->release.subject, room),
+		    e->release.kind == RELEASE_CLEANED ? "cleaned" : "overturned",
+		    e->release.reason);
+		break;
+	case ENTRY_INDICATOR:
+		address_format(&e->indicator.address, address);
+		printf(" %s %s score=%" PRIu32 " ttl=%" PRIu32 "s", address,
+		    event_class_text(e->indicator.reason), e->indicator.score, e->indicator.ttl_s);
+		break;
+	case ENTRY_RECEIPT:
+		hex_format(e->receipt.object.bytes, sizeof(e->receipt.object.bytes), object);
+		printf(" %s held=%" PRIu64 "us object=%s", audit_name(a, &e->receipt.subject, room),
+		    e->receipt.held_us, object);
+		break;
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break; /* never in a log */
 	}
 }
@@ -117,6 +155,10 @@ print_json(const struct audit *a, const struct feed_line *line, const char *text
 		subject = &e->verdict.subject;
 	else if (e->kind == ENTRY_CERTIFICATE)
 		subject = &e->certificate.subject;
+	else if (e->kind == ENTRY_RELEASE)
+		subject = &e->release.subject;
+	else if (e->kind == ENTRY_RECEIPT)
+		subject = &e->receipt.subject;
 	json_object_set_new(
 	    object, "author_name", json_string(audit_name(a, &e->header.author, room)));
 	if (subject != NULL)

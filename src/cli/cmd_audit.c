@@ -102,10 +102,23 @@ audit_incident(const struct entry *e, char out[17])
 		subject = &e->certificate.subject;
 		round = e->certificate.round;
 		break;
+	case ENTRY_RELEASE:
+		subject = &e->release.subject;
+		round = e->release.round;
+		break;
+	case ENTRY_RECEIPT:
+		subject = &e->receipt.subject;
+		round = e->receipt.round;
+		break;
+	case ENTRY_PROOF:
+	case ENTRY_INDICATOR:
+		break; /* about no round: shown as one of the author's */
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break; /* never in a log */
 	}
 	incident = incident_of(crypto_sodium(), subject, round);

@@ -134,10 +134,16 @@ check_payload(const struct ledger *l, struct ledger_entry *e)
 		err = certificate_verify(l->crypto, l->roster, &e->entry.certificate, &checked);
 		return err != ERR_OK ? err
 		                     : find_subject(l, &e->entry.certificate.subject, &e->subject);
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		return ERR_RANGE;
 	}
 	return ERR_RANGE;

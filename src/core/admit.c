@@ -7,10 +7,11 @@ is_from_network(const struct arrival *a)
 	return a->via == VIA_LINK || a->via == VIA_SYNC;
 }
 
+/* What does not age is what is flooded. */
 static bool
 is_standing(enum entry_kind kind)
 {
-	return kind == ENTRY_SELF_REPORT || kind == ENTRY_CERTIFICATE;
+	return entry_is_urgent(kind);
 }
 
 /* Already here, byte by byte: the cheap check before any signature. */
@@ -152,10 +153,17 @@ check_meaning(struct core *c, const struct arrival *a)
 		return selfreport_check(c, &a->entry, a->author);
 	case ENTRY_CERTIFICATE:
 		return rounds_check_certificate(c, &a->entry, own);
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
+		return ERR_UNSUPPORTED;
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break;
 	}
 	return ERR_MALFORMED;
@@ -192,10 +200,16 @@ describe(struct core *c, struct object *o, const struct arrival *a)
 		o->round = e->certificate.round;
 		o->window = e->certificate.window;
 		break;
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break;
 	}
 }
@@ -226,10 +240,16 @@ take(struct core *c, struct object *o, const struct arrival *a)
 	case ENTRY_CERTIFICATE:
 		rounds_accept_certificate(c, o, &a->entry.certificate);
 		return ERR_OK;
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break;
 	}
 	return ERR_MALFORMED;
@@ -246,10 +266,16 @@ notice_of(enum entry_kind kind)
 	case ENTRY_SELF_REPORT:
 		return NOTICE_SELF_REPORT;
 	case ENTRY_CERTIFICATE:
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break;
 	}
 	return NOTICE_CERTIFICATE;

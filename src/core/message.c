@@ -93,7 +93,8 @@ entry_is_link_message(enum entry_kind kind)
 bool
 entry_is_urgent(enum entry_kind kind)
 {
-	return kind == ENTRY_SELF_REPORT || kind == ENTRY_CERTIFICATE;
+	return kind == ENTRY_SELF_REPORT || kind == ENTRY_PROOF || kind == ENTRY_CERTIFICATE ||
+	       kind == ENTRY_RELEASE;
 }
 
 const char *
@@ -106,8 +107,16 @@ entry_kind_text(enum entry_kind kind)
 		return "verdict";
 	case ENTRY_SELF_REPORT:
 		return "self-report";
+	case ENTRY_PROOF:
+		return "proof";
 	case ENTRY_CERTIFICATE:
 		return "certificate";
+	case ENTRY_RELEASE:
+		return "release";
+	case ENTRY_INDICATOR:
+		return "indicator";
+	case ENTRY_RECEIPT:
+		return "receipt";
 	case ENTRY_HELLO:
 		return "hello";
 	case ENTRY_PING:
@@ -116,6 +125,10 @@ entry_kind_text(enum entry_kind kind)
 		return "sync-buckets";
 	case ENTRY_SYNC_ITEMS:
 		return "sync-items";
+	case ENTRY_ROSTER_ASK:
+		return "roster-ask";
+	case ENTRY_ROSTER_PART:
+		return "roster-part";
 	}
 	return "unknown";
 }

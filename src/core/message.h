@@ -22,14 +22,21 @@ enum entry_kind { /* the field numbers of proto's Entry */
 	ENTRY_STATEMENT = 2,
 	ENTRY_VERDICT = 3,
 	ENTRY_SELF_REPORT = 4,
+	ENTRY_PROOF = 5,
 	ENTRY_CERTIFICATE = 6,
+	ENTRY_RELEASE = 7,
+	ENTRY_INDICATOR = 8,
+	ENTRY_RECEIPT = 9,
 	ENTRY_HELLO = 32,
 	ENTRY_PING = 33,
 	ENTRY_SYNC_BUCKETS = 34,
-	ENTRY_SYNC_ITEMS = 35
+	ENTRY_SYNC_ITEMS = 35,
+	ENTRY_ROSTER_ASK = 36,
+	ENTRY_ROSTER_PART = 37
 };
 
 enum level { LEVEL_QUARANTINE = 1, LEVEL_RELEASE = 2 };
+enum release_kind { RELEASE_CLEANED = 1, RELEASE_OVERTURNED = 2 };
 enum self_report_kind { SELF_REPORT_CONFESSION = 1, SELF_REPORT_PRECAUTION = 2 };
 
 /* Bytes that somebody else owns. */
@@ -84,6 +91,41 @@ struct self_report {
 	uint32_t score;
 };
 
+/*
+ * Serialised Envelopes; they point into the decoded bytes.  The codec has seen to
+ * it that they are signed, of one author and incarnation, and of the same or
+ * consecutive sequences; hashes and signatures are for others to compare.
+ */
+struct proof {
+	struct span first;
+	struct span second;
+};
+
+struct release {
+	struct node_id subject;
+	uint32_t round;
+	enum release_kind kind;
+	bool names_certificate;
+	struct hash certificate;  /* certificate_ballot_hash() of the one lifted */
+	uint64_t incarnation;     /* of the self-reports lifted */
+	uint64_t sequence;        /* up to this one; 0: none */
+	char reason[LIMIT_REASON_BYTES + 1]; /* UTF-8, no control characters */
+};
+
+struct indicator {
+	struct address address;
+	uint32_t ttl_s; /* from the header's time; 1 to LIMIT_INDICATOR_S */
+	enum event_class reason;
+	uint32_t score;
+};
+
+struct receipt {
+	struct node_id subject;
+	uint32_t round;
+	struct hash object; /* of the entry obeyed */
+	uint64_t held_us;
+};
+
 struct feed_head {
 	struct node_id author;
 	uint64_t incarnation;
@@ -96,6 +138,7 @@ struct hello {
 	struct feed_head yours;
 	struct feed_head mine;
 	uint64_t root;
+	uint64_t roster_bytes;
 };
 
 struct ping {
@@ -105,6 +148,7 @@ struct ping {
 	uint64_t root;
 	struct feed_head heads[LIMIT_PING_HEADS];
 	size_t head_count;
+	uint64_t roster_bytes;
 };
 
 struct sync_buckets {
@@ -116,6 +160,17 @@ struct sync_buckets {
 struct sync_items {
 	struct span items[LIMIT_SYNC_ITEMS];
 	size_t count;
+};
+
+struct roster_ask {
+	uint64_t offset;
+};
+
+/* Points into the decoded bytes. */
+struct roster_part {
+	uint64_t offset;
+	uint64_t total;
+	struct span records;
 };
 
 /* Points into the decoded bytes (or the caller's, when encoding). */
@@ -137,10 +192,16 @@ struct entry {
 		struct verdict verdict;
 		struct self_report self_report;
 		struct certificate certificate;
+		struct proof proof;
+		struct release release;
+		struct indicator indicator;
+		struct receipt receipt;
 		struct hello hello;
 		struct ping ping;
 		struct sync_buckets sync_buckets;
 		struct sync_items sync_items;
+		struct roster_ask roster_ask;
+		struct roster_part roster_part;
 	};
 };
 
@@ -181,7 +242,9 @@ MUST_USE enum err entry_encode(const struct entry *, uint8_t *out, size_t *size_
 
 /*
  * The whole check of a feed entry against the roster: mesh, author enrolled
- * with this incarnation, epoch accepted, signature over the received bytes.
+ * with this incarnation or a later one, epoch known, signature over the received
+ * bytes.  An operator writes Releases and nothing else, and nobody else writes
+ * those.
  * *author is set as soon as the roster knows the author (for budgets), even on
  * failure.  Errors: those of decode, MESH, EPOCH, AUTHOR, SIGNATURE.
  */
@@ -190,7 +253,7 @@ MUST_USE enum err entry_verify(const struct crypto *, const struct roster *,
 
 void entry_hash(const struct crypto *, struct span body, struct hash *out);
 bool entry_is_link_message(enum entry_kind);
-/* SelfReport and Certificate (Proof, Release later): flooded, standing. */
+/* SelfReport, Proof, Certificate, Release: flooded, standing. */
 bool entry_is_urgent(enum entry_kind);
 const char *entry_kind_text(enum entry_kind); /* "statement" ... */
 

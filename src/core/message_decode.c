@@ -1,5 +1,6 @@
 #include <string.h>
 #include "core/message.h"
+#include "core/message_check.h"
 #include "core/wire.h"
 
 /* Bytes of one length or none at all; true when they are there. */
@@ -86,11 +87,17 @@ read_header(struct wire_in *w, struct entry_header *h, enum entry_kind *kind)
 	case ENTRY_STATEMENT:
 	case ENTRY_VERDICT:
 	case ENTRY_SELF_REPORT:
+	case ENTRY_PROOF:
 	case ENTRY_CERTIFICATE:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		*kind = (enum entry_kind)wire_peek(w);
 		return check_header(h, &shape, *kind);
 	case 0:
@@ -167,6 +174,65 @@ read_certificate(struct wire_in *w, struct certificate *c)
 	c->signatures = wire_bytes(w, 7, LIMIT_CERTIFICATE_SIGNERS * sizeof(struct signature));
 }
 
+static void
+read_proof(struct wire_in *w, const struct mesh_id *mesh, struct proof *p)
+{
+	bool present;
+	enum err err;
+
+	p->first = wire_message(w, 1, &present);
+	p->second = wire_message(w, 2, &present);
+	if (w->in.err == ERR_OK && (err = message_check_proof(mesh, p)) != ERR_OK)
+		wire_fail(w, err);
+}
+
+static void
+read_release(struct wire_in *w, struct release *r)
+{
+	struct span reason;
+	enum err err;
+
+	wire_fixed(w, 1, r->subject.bytes, sizeof(r->subject.bytes));
+	r->round = wire_u32(w, 2, 0, UINT32_MAX);
+	r->kind = (enum release_kind)wire_u32(w, 3, RELEASE_CLEANED, RELEASE_OVERTURNED);
+	r->names_certificate =
+	    read_optional(w, 4, r->certificate.bytes, sizeof(r->certificate.bytes));
+	r->incarnation = wire_u64(w, 5);
+	r->sequence = wire_u64(w, 6);
+	reason = wire_bytes(w, 7, LIMIT_REASON_BYTES);
+	if (w->in.err != ERR_OK)
+		return;
+	memset(r->reason, 0, sizeof(r->reason));
+	if (reason.size_bytes > 0)
+		memcpy(r->reason, reason.data, reason.size_bytes);
+	if ((err = message_check_release(r)) != ERR_OK)
+		wire_fail(w, err);
+	else if (strlen(r->reason) != reason.size_bytes)
+		wire_fail(w, ERR_RANGE); /* a zero byte would hide the rest */
+}
+
+static void
+read_indicator(struct wire_in *w, struct indicator *i)
+{
+	struct span address = wire_bytes(w, 1, sizeof(i->address.bytes));
+	enum err err;
+
+	if ((err = wire_address(address, &i->address)) != ERR_OK)
+		wire_fail(w, err);
+	i->ttl_s = wire_u32(w, 2, 1, LIMIT_INDICATOR_S);
+	i->reason = (enum event_class)wire_u32(w, 3, CLASS_UNKNOWN + 1, CLASS_OPERATOR);
+	i->score = wire_u32(w, 4, 0, SCORE_MAX);
+}
+
+static void
+read_receipt(struct wire_in *w, struct receipt *r)
+{
+	wire_fixed(w, 1, r->subject.bytes, sizeof(r->subject.bytes));
+	r->round = wire_u32(w, 2, 0, UINT32_MAX);
+	wire_fixed(w, 3, r->object.bytes, sizeof(r->object.bytes));
+	r->held_us = wire_u64(w, 4);
+}
+
 static enum err
 read_feed_head(struct span bytes, struct feed_head *f)
 {
@@ -210,6 +276,7 @@ read_hello(struct wire_in *w, struct hello *h)
 	read_optional_head(w, 2, &h->yours);
 	read_optional_head(w, 3, &h->mine);
 	h->root = read_digest(w, 4);
+	h->roster_bytes = wire_u64(w, 5);
 }
 
 static void
@@ -230,6 +297,7 @@ read_ping(struct wire_in *w, struct ping *p)
 		if ((err = read_feed_head(bytes, &p->heads[p->head_count])) != ERR_OK)
 			wire_fail(w, err);
 	}
+	p->roster_bytes = wire_u64(w, 6);
 }
 
 static void
@@ -268,6 +336,18 @@ read_sync_items(struct wire_in *w, struct sync_items *s)
 	}
 }
 
+static void
+read_roster_part(struct wire_in *w, struct roster_part *p)
+{
+	enum err err;
+
+	p->offset = wire_u64(w, 1);
+	p->total = wire_u64(w, 2);
+	p->records = wire_bytes(w, 3, LIMIT_ROSTER_PART_BYTES);
+	if (w->in.err == ERR_OK && (err = message_check_roster_part(p)) != ERR_OK)
+		wire_fail(w, err);
+}
+
 static enum err
 read_payload(struct span bytes, bool draft, struct entry *e)
 {
@@ -284,8 +364,20 @@ read_payload(struct span bytes, bool draft, struct entry *e)
 	case ENTRY_SELF_REPORT:
 		read_self_report(&w, &e->self_report);
 		break;
+	case ENTRY_PROOF:
+		read_proof(&w, &e->header.mesh, &e->proof);
+		break;
 	case ENTRY_CERTIFICATE:
 		read_certificate(&w, &e->certificate);
+		break;
+	case ENTRY_RELEASE:
+		read_release(&w, &e->release);
+		break;
+	case ENTRY_INDICATOR:
+		read_indicator(&w, &e->indicator);
+		break;
+	case ENTRY_RECEIPT:
+		read_receipt(&w, &e->receipt);
 		break;
 	case ENTRY_HELLO:
 		read_hello(&w, &e->hello);
@@ -298,6 +390,12 @@ read_payload(struct span bytes, bool draft, struct entry *e)
 		break;
 	case ENTRY_SYNC_ITEMS:
 		read_sync_items(&w, &e->sync_items);
+		break;
+	case ENTRY_ROSTER_ASK:
+		e->roster_ask.offset = wire_u64(&w, 1);
+		break;
+	case ENTRY_ROSTER_PART:
+		read_roster_part(&w, &e->roster_part);
 		break;
 	}
 	return wire_end(&w);
@@ -335,7 +433,8 @@ entry_decode(struct span body, struct entry *out)
 	payload = wire_message(&w, entry.kind, &present);
 	/* A second payload is a field too many, whatever its number. */
 	if (wire_peek(&w) != 0)
-		wire_fail(&w, wire_peek(&w) > ENTRY_SYNC_ITEMS ? ERR_UNKNOWN_FIELD : ERR_MALFORMED);
+		wire_fail(
+		    &w, wire_peek(&w) > ENTRY_ROSTER_PART ? ERR_UNKNOWN_FIELD : ERR_MALFORMED);
 	if ((err = wire_end(&w)) != ERR_OK)
 		return err;
 	if ((err = read_payload(payload, entry.header.sequence == 0, &entry)) != ERR_OK)

@@ -1,5 +1,6 @@
 #include <string.h>
 #include "core/message.h"
+#include "core/message_check.h"
 #include "core/wire.h"
 
 static void
@@ -89,6 +90,54 @@ write_certificate(struct buf_out *b, const struct certificate *c)
 }
 
 static void
+write_proof(struct buf_out *b, const struct mesh_id *mesh, const struct proof *p)
+{
+	enum err err = message_check_proof(mesh, p);
+
+	if (err != ERR_OK)
+		buf_out_fail(b, err);
+	wire_put_fixed(b, 1, p->first.data, p->first.size_bytes);
+	wire_put_fixed(b, 2, p->second.data, p->second.size_bytes);
+}
+
+static void
+write_release(struct buf_out *b, const struct release *r)
+{
+	enum err err = message_check_release(r);
+
+	if (err != ERR_OK) {
+		buf_out_fail(b, err);
+		return;
+	}
+	wire_put_fixed(b, 1, r->subject.bytes, sizeof(r->subject.bytes));
+	wire_put_u32(b, 2, r->round, 0, UINT32_MAX);
+	wire_put_u32(b, 3, r->kind, RELEASE_CLEANED, RELEASE_OVERTURNED);
+	if (r->names_certificate)
+		wire_put_fixed(b, 4, r->certificate.bytes, sizeof(r->certificate.bytes));
+	wire_put_u64(b, 5, r->incarnation);
+	wire_put_u64(b, 6, r->sequence);
+	wire_put_fixed(b, 7, (const uint8_t *)r->reason, strlen(r->reason));
+}
+
+static void
+write_indicator(struct buf_out *b, const struct indicator *i)
+{
+	wire_put_address(b, 1, &i->address);
+	wire_put_u32(b, 2, i->ttl_s, 1, LIMIT_INDICATOR_S);
+	wire_put_u32(b, 3, i->reason, CLASS_UNKNOWN + 1, CLASS_OPERATOR);
+	wire_put_u32(b, 4, i->score, 0, SCORE_MAX);
+}
+
+static void
+write_receipt(struct buf_out *b, const struct receipt *r)
+{
+	wire_put_fixed(b, 1, r->subject.bytes, sizeof(r->subject.bytes));
+	wire_put_u32(b, 2, r->round, 0, UINT32_MAX);
+	wire_put_fixed(b, 3, r->object.bytes, sizeof(r->object.bytes));
+	wire_put_u64(b, 4, r->held_us);
+}
+
+static void
 write_feed_head(struct buf_out *b, uint32_t number, const struct feed_head *f)
 {
 	size_t opened;
@@ -121,6 +170,7 @@ write_hello(struct buf_out *b, const struct hello *h)
 	if (h->mine.sequence != 0)
 		write_feed_head(b, 3, &h->mine);
 	write_digest(b, 4, h->root);
+	wire_put_u64(b, 5, h->roster_bytes);
 }
 
 static void
@@ -136,6 +186,7 @@ write_ping(struct buf_out *b, const struct ping *p)
 	write_digest(b, 4, p->root);
 	for (size_t i = 0; i < p->head_count; i++)
 		write_feed_head(b, 5, &p->heads[i]);
+	wire_put_u64(b, 6, p->roster_bytes);
 }
 
 static void
@@ -166,6 +217,20 @@ write_sync_items(struct buf_out *b, const struct sync_items *s)
 		buf_out_fail(b, ERR_OVERSIZE);
 }
 
+static void
+write_roster_part(struct buf_out *b, const struct roster_part *p)
+{
+	enum err err = message_check_roster_part(p);
+
+	if (err != ERR_OK) {
+		buf_out_fail(b, err);
+		return;
+	}
+	wire_put_u64(b, 1, p->offset);
+	wire_put_u64(b, 2, p->total);
+	wire_put_fixed(b, 3, p->records.data, p->records.size_bytes);
+}
+
 enum err
 entry_encode(const struct entry *e, uint8_t *out, size_t *size_bytes)
 {
@@ -186,8 +251,20 @@ entry_encode(const struct entry *e, uint8_t *out, size_t *size_bytes)
 	case ENTRY_SELF_REPORT:
 		write_self_report(&b, &e->self_report);
 		break;
+	case ENTRY_PROOF:
+		write_proof(&b, &e->header.mesh, &e->proof);
+		break;
 	case ENTRY_CERTIFICATE:
 		write_certificate(&b, &e->certificate);
+		break;
+	case ENTRY_RELEASE:
+		write_release(&b, &e->release);
+		break;
+	case ENTRY_INDICATOR:
+		write_indicator(&b, &e->indicator);
+		break;
+	case ENTRY_RECEIPT:
+		write_receipt(&b, &e->receipt);
 		break;
 	case ENTRY_HELLO:
 		write_hello(&b, &e->hello);
@@ -200,6 +277,12 @@ entry_encode(const struct entry *e, uint8_t *out, size_t *size_bytes)
 		break;
 	case ENTRY_SYNC_ITEMS:
 		write_sync_items(&b, &e->sync_items);
+		break;
+	case ENTRY_ROSTER_ASK:
+		wire_put_u64(&b, 1, e->roster_ask.offset);
+		break;
+	case ENTRY_ROSTER_PART:
+		write_roster_part(&b, &e->roster_part);
 		break;
 	}
 	wire_close(&b, opened);

@@ -116,10 +116,16 @@ key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 		round = e->certificate.round;
 		level = (uint64_t)e->certificate.level;
 		break;
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break; /* no feed entries: they have no key */
 	}
 	at = put_integer(at, (uint64_t)e->kind, 1);

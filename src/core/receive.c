@@ -102,10 +102,17 @@ receive_link_message(struct core *c, member_index from, const struct envelope *e
 	case ENTRY_SYNC_ITEMS:
 		sync_items(c, from, &e.sync_items);
 		return ERR_OK;
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
+		return ERR_UNSUPPORTED;
 	case ENTRY_STATEMENT:
 	case ENTRY_VERDICT:
 	case ENTRY_SELF_REPORT:
+	case ENTRY_PROOF:
 	case ENTRY_CERTIFICATE:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 		break;
 	}
 	return ERR_MALFORMED;

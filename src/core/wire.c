@@ -268,20 +268,26 @@ wire_close(struct buf_out *b, size_t opened)
 }
 
 void
+wire_put_address(struct buf_out *b, uint32_t number, const struct address *a)
+{
+	struct span bytes = { a->bytes, a->family == 4 ? 4 : 16 };
+	struct address checked;
+
+	/* What a reader would refuse is not written. */
+	if ((a->family != 4 && a->family != 6) || wire_address(bytes, &checked) != ERR_OK)
+		buf_out_fail(b, ERR_RANGE);
+	wire_put_fixed(b, number, bytes.data, bytes.size_bytes);
+}
+
+void
 wire_put_endpoint(struct buf_out *b, uint32_t number, const struct endpoint *e)
 {
-	struct span bytes = { e->address.bytes, e->address.family == 4 ? 4 : 16 };
-	struct address checked;
 	size_t opened;
 
 	if (e->address.family == 0 && e->port == 0)
 		return;
-	/* What a reader would refuse is not written. */
-	if ((e->address.family != 4 && e->address.family != 6) ||
-	    wire_address(bytes, &checked) != ERR_OK)
-		buf_out_fail(b, ERR_RANGE);
 	opened = wire_open(b, number);
-	wire_put_fixed(b, 1, bytes.data, bytes.size_bytes);
+	wire_put_address(b, 1, &e->address);
 	wire_put_u32(b, 2, e->port, 0, UINT16_MAX);
 	wire_close(b, opened);
 }

@@ -54,6 +54,8 @@ void wire_put_bool(struct buf_out *, uint32_t number, bool value);
 /* Nothing when empty. */
 void wire_put_bytes(struct buf_out *, uint32_t number, struct span bytes);
 void wire_put_fixed(struct buf_out *, uint32_t number, const uint8_t *bytes, size_t size_bytes);
+/* As wire_endpoint and wire_address read them; RANGE. */
+void wire_put_address(struct buf_out *, uint32_t number, const struct address *);
 void wire_put_endpoint(struct buf_out *, uint32_t number, const struct endpoint *);
 /* A message field: open, write its fields, close with what open returned. */
 size_t wire_open(struct buf_out *, uint32_t number);

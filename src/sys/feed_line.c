@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "core/roster.h"
 
 #define BODY_MARK      ",\"body\":\""
@@ -54,6 +55,29 @@ put_endpoint(struct text *t, const char *name, const struct endpoint *e)
 		put(t, ",\"%s\":\"%s:%u\"", name, address, e->port);
 }
 
+/* ASCII alone: other characters as JSON's escapes of UTF-16. */
+static void
+put_text(struct text *t, const char *name, const char *value)
+{
+	const uint8_t *at = (const uint8_t *)value;
+	size_t left = strlen(value), length;
+	uint32_t code;
+
+	put(t, ",\"%s\":\"", name);
+	for (; (length = utf8_decode(at, left, &code)) > 0; at += length, left -= length) {
+		if (code == '"' || code == '\\')
+			put(t, "\\%c", (int)code);
+		else if (code >= 0x20 && code < 0x7f)
+			put(t, "%c", (int)code);
+		else if (code < 0x10000)
+			put(t, "\\u%04" PRIx32, code);
+		else
+			put(t, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd7c0 + (code >> 10),
+			    0xdc00 + (code & 0x3ff));
+	}
+	put(t, "\"");
+}
+
 static void
 put_time(struct text *t, uint64_t unix_ms)
 {
@@ -83,6 +107,57 @@ put_incident(
 
 	put(t, ",\"round\":%" PRIu32, round);
 	put_hex(t, "incident", incident.bytes, sizeof(incident.bytes));
+}
+
+/* The culprit and where it contradicts itself. */
+static void
+put_proof(struct text *t, const struct proof *p)
+{
+	struct entry_header first, second;
+	struct envelope envelope;
+	enum entry_kind kind;
+
+	if (envelope_parse(p->first.data, p->first.size_bytes, &envelope) != ERR_OK ||
+	    entry_peek(envelope.body, &first, &kind) != ERR_OK ||
+	    envelope_parse(p->second.data, p->second.size_bytes, &envelope) != ERR_OK ||
+	    entry_peek(envelope.body, &second, &kind) != ERR_OK)
+		return; /* no entry that was decoded */
+	put_hex(t, "subject", first.author.bytes, sizeof(first.author.bytes));
+	put(t, ",\"of_incarnation\":%" PRIu64 ",\"sequences\":[%" PRIu64 ",%" PRIu64 "]",
+	    first.incarnation, first.sequence, second.sequence);
+}
+
+static void
+put_release(struct text *t, const struct crypto *crypto, const struct release *r)
+{
+	put_hex(t, "subject", r->subject.bytes, sizeof(r->subject.bytes));
+	put(t, ",\"release\":\"%s\"", r->kind == RELEASE_CLEANED ? "cleaned" : "overturned");
+	if (r->names_certificate)
+		put_hex(t, "certificate", r->certificate.bytes, sizeof(r->certificate.bytes));
+	if (r->sequence != 0)
+		put(t, ",\"of_incarnation\":%" PRIu64 ",\"up_to\":%" PRIu64, r->incarnation,
+		    r->sequence);
+	put_text(t, "reason", r->reason);
+	put_incident(t, crypto, &r->subject, r->round);
+}
+
+static void
+put_indicator(struct text *t, const struct indicator *i)
+{
+	char address[46];
+
+	address_format(&i->address, address);
+	put(t, ",\"address\":\"%s\",\"ttl_s\":%" PRIu32 ",\"class\":\"%s\",\"score\":%" PRIu32,
+	    address, i->ttl_s, event_class_text(i->reason), i->score);
+}
+
+static void
+put_receipt(struct text *t, const struct crypto *crypto, const struct receipt *r)
+{
+	put_hex(t, "subject", r->subject.bytes, sizeof(r->subject.bytes));
+	put_hex(t, "object", r->object.bytes, sizeof(r->object.bytes));
+	put(t, ",\"held_us\":%" PRIu64, r->held_us);
+	put_incident(t, crypto, &r->subject, r->round);
 }
 
 static void
@@ -122,10 +197,24 @@ put_payload(struct text *t, const struct crypto *crypto, const struct entry *e)
 		    c->signatures.size_bytes / sizeof(struct signature), c->window);
 		put_incident(t, crypto, &c->subject, c->round);
 		break;
+	case ENTRY_PROOF:
+		put_proof(t, &e->proof);
+		break;
+	case ENTRY_RELEASE:
+		put_release(t, crypto, &e->release);
+		break;
+	case ENTRY_INDICATOR:
+		put_indicator(t, &e->indicator);
+		break;
+	case ENTRY_RECEIPT:
+		put_receipt(t, crypto, &e->receipt);
+		break;
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break; /* never written down */
 	}
 }

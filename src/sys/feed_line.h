@@ -21,7 +21,7 @@
 /* Behind the signature: quote, brace, line feed. */
 #define FEED_LINE_END_BYTES  3
 /* Before the body, at most. */
-#define FEED_PREFIX_BYTES    1024
+#define FEED_PREFIX_BYTES    3072 /* LIMIT_REASON_BYTES become thrice as many at most */
 
 enum feed_form { FEED_OWN, FEED_RECEIVED, FEED_RECEIVED_STANDING };
 

@@ -62,10 +62,16 @@ check_draft(struct world *w, const struct core_action *a, const struct core_view
 		break;
 	case ENTRY_SELF_REPORT:
 		break;
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		PROMISE(false);
 	}
 }

@@ -237,10 +237,16 @@ forge(struct world *w, struct script *s, uint8_t *out, size_t room)
 		fill_certificate(w, s, &e, subject);
 		break;
 	case ENTRY_SELF_REPORT:
+	case ENTRY_PROOF:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		e.self_report.kind =
 		    (how & 64) == 0 ? SELF_REPORT_PRECAUTION : SELF_REPORT_CONFESSION;
 		e.self_report.reason = (enum event_class)(1 + take(s) % 11);
@@ -333,7 +339,7 @@ static void
 step_link_message(struct world *w, struct script *s)
 {
 	static const enum entry_kind kinds[] = { ENTRY_HELLO, ENTRY_PING, ENTRY_SYNC_BUCKETS,
-		ENTRY_SYNC_ITEMS };
+		ENTRY_SYNC_ITEMS, ENTRY_ROSTER_ASK, ENTRY_ROSTER_PART };
 	static uint8_t body[LIMIT_BODY_BYTES], bytes[LIMIT_ENVELOPE_BYTES];
 	static struct entry e;
 	size_t body_size = sizeof(body), size = sizeof(bytes);
@@ -344,11 +350,12 @@ step_link_message(struct world *w, struct script *s)
 	core_view(w->core, &view);
 	root = (how & 128) == 0 ? view.root : take_two(s);
 	memset(&e, 0, sizeof(e));
-	e.kind = kinds[how % 4];
+	e.kind = kinds[how % 6];
 	e.header.mesh = *roster_mesh(roster);
 	switch (e.kind) {
 	case ENTRY_HELLO:
-		e.hello = (struct hello){ .incarnation = 1, .root = root };
+		e.hello =
+		    (struct hello){ .incarnation = 1, .root = root, .roster_bytes = take_two(s) };
 		if ((how & 16) != 0)
 			e.hello.yours = take_head(w, s);
 		if ((how & 32) != 0)
@@ -367,11 +374,24 @@ step_link_message(struct world *w, struct script *s)
 		for (unsigned n = take(s) % 8; n > 0; n--)
 			e.sync_buckets.digests[take(s)] = take_two(s);
 		break;
+	case ENTRY_ROSTER_ASK:
+		e.roster_ask.offset = take_two(s);
+		break;
+	case ENTRY_ROSTER_PART:
+		e.roster_part.offset = take_two(s);
+		e.roster_part.records = take_bytes(s, take(s));
+		e.roster_part.total =
+		    e.roster_part.offset + e.roster_part.records.size_bytes + take(s);
+		break;
 	case ENTRY_SYNC_ITEMS:
 	case ENTRY_STATEMENT:
 	case ENTRY_VERDICT:
 	case ENTRY_SELF_REPORT:
+	case ENTRY_PROOF:
 	case ENTRY_CERTIFICATE:
+	case ENTRY_RELEASE:
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 		fill_items(w, s, &e.sync_items);
 		break;
 	}

@@ -1,5 +1,7 @@
 #include <signal.h>
 #include <sys/resource.h>
+#include "sys/feed_line.h"
+#include "tests/entries.h"
 #include "tests/unit/feed_fixture.h"
 
 /* What was appended is what comes back, whole, signed, chained, in order. */
@@ -411,6 +413,43 @@ received_has_shares(void **unused)
 	fixture_free(&f);
 }
 
+/* Each kind has one line, of ASCII, that reads back; a release's reason is JSON, however long. */
+static void
+every_kind_has_its_line(void **unused)
+{
+	const char *reason = "\"reason\":\"\\u00dcberpr\\u00fcft: ein \\\"Scanner\\\", kein "
+	                     "Angriff \\ud83d\\udee1\"";
+	static char line[LIMIT_LINE_BYTES];
+	struct feed_line parsed;
+	struct mesh m;
+
+	(void)unused;
+	mesh_make(&m, 3);
+	for (size_t i = 0; i <= FEED_MAKERS; i++) {
+		struct entry e = i < FEED_MAKERS ? makers[i](&m) : make_release(&m);
+		uint8_t body[4096];
+		size_t body_bytes = sizeof(body), chars;
+		struct hash hash;
+
+		if (i == FEED_MAKERS) /* the most that escapes can add */
+			for (size_t at = 0; at < LIMIT_REASON_BYTES; at += 2)
+				memcpy(e.release.reason + at, "\xc3\xa9", 3);
+		assert_ok(entry_encode(&e, body, &body_bytes));
+		entry_hash(crypto_sodium(), (struct span){ body, body_bytes }, &hash);
+		chars = feed_line_write(crypto_sodium(), &e, (struct span){ body, body_bytes },
+		    &hash, FEED_OWN, &(struct signature){ 0 }, line);
+		assert_true(chars <= feed_line_room(body_bytes));
+		for (size_t at = 0; at + 1 < chars; at++)
+			assert_in_range(line[at], ' ', '~');
+		line[chars - 1] = '\0';
+		if (e.kind == ENTRY_RELEASE && i < FEED_MAKERS)
+			assert_non_null(strstr(line, reason));
+		assert_ok(feed_line_parse(crypto_sodium(), line, chars - 1, &parsed));
+		assert_int_equal(parsed.entry.kind, e.kind);
+	}
+	mesh_free(&m);
+}
+
 int
 main(void)
 {
@@ -426,6 +465,7 @@ main(void)
 		cmocka_unit_test(foreign_feed_is_refused),
 		cmocka_unit_test(full_disk_leaves_nothing),
 		cmocka_unit_test(received_has_shares),
+		cmocka_unit_test(every_kind_has_its_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

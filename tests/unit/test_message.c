@@ -394,9 +394,9 @@ unknown_fields(void **state)
 	(void)state;
 	hand_header(1, true);
 	hand_verdict(1);
-	wire_put_u64(&hand, 36, 1);
+	wire_put_u64(&hand, 38, 1);
 	assert_err(ERR_UNKNOWN_FIELD, decode_hand());
-	for (uint32_t reserved = 5; reserved < 32; reserved += reserved == 5 ? 2 : 1) {
+	for (uint32_t reserved = 10; reserved < 32; reserved++) {
 		hand_header(1, true);
 		wire_close(&hand, wire_open(&hand, reserved));
 		assert_err(ERR_UNKNOWN_FIELD, decode_hand());
@@ -518,6 +518,282 @@ values_out_of_range(void **state)
 	    (struct address){ .family = 6, .bytes = { [10] = 0xff, [11] = 0xff, 10, 77, 0, 2 } };
 	body_bytes = sizeof(body);
 	assert_err(ERR_RANGE, entry_encode(&e, body, &body_bytes));
+}
+
+/* ---- what must hold inside a payload --------------------------------------------- */
+
+/* Refused by the writer, and so by the reader, which sees the bytes of the unchanged one. */
+static void
+refuse_entry(enum err expected, const struct entry *e, const char *what)
+{
+	enum err err;
+
+	body_bytes = sizeof(body);
+	if ((err = entry_encode(e, body, &body_bytes)) != expected)
+		fail_msg("%s: %s, expected %s", what, err_text(err), err_text(expected));
+	assert_int_equal(body_bytes, sizeof(body));
+}
+
+/* One more entry by the given member, signed or not; the last eight live. */
+static struct span
+evidence(size_t by, uint64_t sequence, uint32_t score, bool is_signed)
+{
+	static uint8_t kept[8][512];
+	static size_t next;
+	uint8_t inner[512], *out = kept[next++ % 8];
+	struct entry e = make_self_report(&mesh);
+	size_t size = sizeof(inner), room = sizeof(kept[0]);
+
+	e.header = mesh_header(&mesh, &mesh.members[by]);
+	e.header.sequence = sequence;
+	e.self_report.score = score;
+	assert_ok(entry_encode(&e, inner, &size));
+	if (is_signed)
+		return (struct span){ out, mesh_envelope(&mesh.members[by], &e, out, room) };
+	assert_ok(envelope_write((struct span){ inner, size }, NULL, out, &room));
+	return (struct span){ out, room };
+}
+
+/* A proof as its bytes stand, whatever they are, read as a peer would. */
+static enum err
+decode_proof(struct span first, struct span second)
+{
+	size_t opened;
+
+	hand_header(1, true);
+	opened = wire_open(&hand, ENTRY_PROOF);
+	wire_put_fixed(&hand, 1, first.data, first.size_bytes);
+	wire_put_fixed(&hand, 2, second.data, second.size_bytes);
+	wire_close(&hand, opened);
+	return decode_hand();
+}
+
+/* Two signed entries of one feed, of one place or of two neighbouring ones, and of nothing else. */
+static void
+proofs(void **state)
+{
+	struct span seventh = evidence(1, 7, 1, true), other = evidence(1, 7, 2, true);
+	struct entry e = make_proof(&mesh);
+	struct {
+		const char *what;
+		struct span first, second;
+		enum err err;
+	} cases[] = {
+		{ "one place", seventh, other, ERR_OK },
+		{ "its successor", seventh, evidence(1, 8, 1, true), ERR_OK },
+		{ "the same twice", seventh, seventh, ERR_RANGE },
+		{ "its predecessor", seventh, evidence(1, 6, 1, true), ERR_RANGE },
+		{ "two apart", seventh, evidence(1, 9, 1, true), ERR_RANGE },
+		{ "two authors", seventh, evidence(2, 7, 1, true), ERR_AUTHOR },
+		{ "unsigned", evidence(1, 7, 3, false), seventh, ERR_SIGNATURE },
+		{ "nothing", seventh, { seventh.data, 0 }, ERR_MALFORMED },
+		{ "cut short", seventh, { other.data, other.size_bytes - 1 }, ERR_TRUNCATED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		enum err err = decode_proof(cases[i].first, cases[i].second);
+
+		if (err != cases[i].err)
+			fail_msg("%s: %s", cases[i].what, err_text(err));
+		e.proof = (struct proof){ cases[i].first, cases[i].second };
+		if (cases[i].err != ERR_OK)
+			refuse_entry(cases[i].err, &e, cases[i].what);
+	}
+	/* Another incarnation, another mesh, a draft, and what is no entry at all. */
+	e = make_self_report(&mesh);
+	e.header = mesh_header(&mesh, &mesh.members[1]);
+	e.header.sequence = 7;
+	e.header.incarnation = 2;
+	wrapped_bytes = mesh_envelope(&mesh.members[1], &e, wrapped, sizeof(wrapped));
+	assert_err(ERR_AUTHOR, decode_proof(seventh, (struct span){ wrapped, wrapped_bytes }));
+	e.header.incarnation = 1;
+	e.header.mesh.bytes[0] ^= 1;
+	wrapped_bytes = mesh_envelope(&mesh.members[1], &e, wrapped, sizeof(wrapped));
+	assert_err(ERR_MESH, decode_proof(seventh, (struct span){ wrapped, wrapped_bytes }));
+	e.header = (struct entry_header){ .mesh = mesh.id, .epoch = 1, .time_ms = MESH_TIME_MS };
+	wrapped_bytes = mesh_envelope(&mesh.members[1], &e, wrapped, sizeof(wrapped));
+	assert_err(ERR_MALFORMED, decode_proof(seventh, (struct span){ wrapped, wrapped_bytes }));
+	e = make_ping(&mesh);
+	wrapped_bytes = mesh_envelope(&mesh.members[1], &e, wrapped, sizeof(wrapped));
+	assert_err(ERR_MALFORMED, decode_proof(seventh, (struct span){ wrapped, wrapped_bytes }));
+}
+
+/* Read a release with these bytes as its reason. */
+static enum err
+decode_reason(const char *reason, size_t reason_bytes)
+{
+	size_t opened;
+
+	hand_header(1, true);
+	opened = wire_open(&hand, ENTRY_RELEASE);
+	wire_put_fixed(&hand, 1, subject->id.bytes, 16);
+	wire_put_u64(&hand, 3, RELEASE_CLEANED);
+	wire_put_u64(&hand, 5, 1);
+	wire_put_u64(&hand, 6, 7);
+	wire_put_bytes(&hand, 7, (struct span){ (const uint8_t *)reason, reason_bytes });
+	wire_close(&hand, opened);
+	return decode_hand();
+}
+
+/* A release lifts something and says why, in text that may be shown on any screen. */
+static void
+releases(void **state)
+{
+	static const struct {
+		const char *reason;
+		enum err err;
+	} reasons[] = {
+		{ "cleaned", ERR_OK },
+		{ "", ERR_RANGE },
+		{ "a\nb", ERR_RANGE },
+		{ "a\x1b[2J", ERR_RANGE },
+		{ "a\x7f", ERR_RANGE },
+		{ "\xc2\x80", ERR_RANGE }, /* C1 */
+		{ "\xc2\x9f", ERR_RANGE },
+		{ "\xc2\xa0", ERR_OK },
+		{ "\xc0\xaf", ERR_RANGE }, /* long forms */
+		{ "\xe0\x80\xaf", ERR_RANGE },
+		{ "\xed\xa0\x80", ERR_RANGE },     /* a surrogate */
+		{ "\xf4\x90\x80\x80", ERR_RANGE }, /* past the last code point */
+		{ "\xf4\x8f\xbf\xbf", ERR_OK },
+		{ "\xe2\x82", ERR_RANGE }, /* cut short */
+		{ "\x80", ERR_RANGE },
+		{ "\xff", ERR_RANGE },
+	};
+	char longest[LIMIT_REASON_BYTES + 1];
+	struct entry e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		if (decode_reason(reasons[i].reason, strlen(reasons[i].reason)) != reasons[i].err)
+			fail_msg("reason %zu: %s", i, reasons[i].reason);
+		e = make_release(&mesh);
+		snprintf(e.release.reason, sizeof(e.release.reason), "%s", reasons[i].reason);
+		if (reasons[i].err != ERR_OK)
+			refuse_entry(reasons[i].err, &e, reasons[i].reason);
+	}
+	memset(longest, 'x', sizeof(longest));
+	assert_ok(decode_reason(longest, LIMIT_REASON_BYTES));
+	assert_int_equal(strlen(entry.release.reason), LIMIT_REASON_BYTES);
+	assert_err(ERR_OVERSIZE, decode_reason(longest, LIMIT_REASON_BYTES + 1));
+	assert_err(ERR_RANGE, decode_reason("a\0b", 3));
+	e = make_release(&mesh);
+	memcpy(e.release.reason, longest, sizeof(longest)); /* without an end */
+	refuse_entry(ERR_RANGE, &e, "endless reason");
+#define REFUSED(change)                               \
+	do {                                          \
+		e = make_release(&mesh);              \
+		e.release.change;                     \
+		refuse_entry(ERR_RANGE, &e, #change); \
+	} while (0)
+	REFUSED(kind = (enum release_kind)0);
+	REFUSED(kind = (enum release_kind)3);
+	REFUSED(sequence = 0); /* an incarnation of nothing */
+#undef REFUSED
+	e = make_release(&mesh);
+	e.release.sequence = e.release.incarnation = 0;
+	encode(&e);
+	assert_ok(decode());
+	assert_true(entry.release.names_certificate);
+	e.release.names_certificate = false;
+	refuse_entry(ERR_RANGE, &e, "lifts nothing");
+}
+
+/* An address of either family, blocked for at least a second and at most a day. */
+static void
+indicators(void **state)
+{
+	struct entry e = make_indicator(&mesh);
+
+	(void)state;
+	e.indicator.address = endpoint_of("2001:db8::7", 0).address;
+	e.indicator.ttl_s = LIMIT_INDICATOR_S;
+	encode(&e);
+	assert_ok(decode());
+	assert_true(address_equal(&entry.indicator.address, &e.indicator.address));
+#define REFUSED(change)                               \
+	do {                                          \
+		e = make_indicator(&mesh);            \
+		e.indicator.change;                   \
+		refuse_entry(ERR_RANGE, &e, #change); \
+	} while (0)
+	REFUSED(ttl_s = 0);
+	REFUSED(ttl_s = LIMIT_INDICATOR_S + 1);
+	REFUSED(score = SCORE_MAX + 1);
+	REFUSED(reason = CLASS_UNKNOWN);
+	REFUSED(reason = (enum event_class)12);
+	REFUSED(address.family = 0);
+	REFUSED(address = ((struct address){ 6, { [10] = 0xff, [11] = 0xff, 198, 51, 100, 7 } }));
+#undef REFUSED
+	for (size_t size = 0; size <= 17; size++) {
+		static const uint8_t zeros[17];
+		size_t opened;
+
+		hand_header(1, true);
+		opened = wire_open(&hand, ENTRY_INDICATOR);
+		wire_put_bytes(&hand, 1, (struct span){ zeros, size });
+		wire_put_u64(&hand, 2, 1);
+		wire_put_u64(&hand, 3, 1);
+		wire_close(&hand, opened);
+		assert_err(size == 4 || size == 16 ? ERR_OK
+		           : size == 17            ? ERR_OVERSIZE
+		                                   : ERR_RANGE,
+		    decode_hand());
+	}
+}
+
+/* A part holds something, lies inside the whole, and neither is larger than its limit. */
+static void
+roster_parts(void **state)
+{
+	static const uint8_t records[LIMIT_ROSTER_PART_BYTES + 1];
+	struct entry e = make_roster_part(&mesh);
+	size_t opened;
+
+	(void)state;
+	e.roster_part = (struct roster_part){ LIMIT_ROSTER_BYTES - LIMIT_ROSTER_PART_BYTES,
+		LIMIT_ROSTER_BYTES, { records, LIMIT_ROSTER_PART_BYTES } };
+	encode(&e);
+	assert_ok(decode());
+	assert_int_equal(entry.roster_part.records.size_bytes, LIMIT_ROSTER_PART_BYTES);
+#define REFUSED(error, change)                    \
+	do {                                      \
+		e = make_roster_part(&mesh);      \
+		e.roster_part.change;             \
+		refuse_entry(error, &e, #change); \
+	} while (0)
+	REFUSED(ERR_RANGE, records.size_bytes = 0);
+	REFUSED(ERR_RANGE, total = 1099);
+	REFUSED(ERR_RANGE, offset = 2000);
+	REFUSED(ERR_RANGE, offset = UINT64_MAX);
+	REFUSED(ERR_OVERSIZE, total = LIMIT_ROSTER_BYTES + 1);
+	REFUSED(ERR_OVERSIZE, records = ((struct span){ records, sizeof(records) }));
+#undef REFUSED
+	for (size_t size = 0; size <= sizeof(records); size += sizeof(records)) {
+		hand_header(1, false);
+		opened = wire_open(&hand, ENTRY_ROSTER_PART);
+		wire_put_u64(&hand, 2, sizeof(records));
+		wire_put_bytes(&hand, 3, (struct span){ records, size });
+		wire_close(&hand, opened);
+		assert_err(size == 0 ? ERR_RANGE : ERR_OVERSIZE, decode_hand());
+	}
+}
+
+/* What floods is what stands. */
+static void
+urgent_kinds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MAKERS; i++) {
+		struct entry e = makers[i](&mesh);
+		bool urgent = e.kind == ENTRY_SELF_REPORT || e.kind == ENTRY_PROOF ||
+		              e.kind == ENTRY_CERTIFICATE || e.kind == ENTRY_RELEASE;
+
+		assert_int_equal(entry_is_urgent(e.kind), urgent);
+		assert_int_equal(entry_is_link_message(e.kind), i >= FEED_MAKERS);
+		assert_string_not_equal(entry_kind_text(e.kind), "unknown");
+	}
 }
 
 /* ---- sizes ------------------------------------------------------------------ */
@@ -666,6 +942,11 @@ main(void)
 		cmocka_unit_test(repeated_and_missing),
 		cmocka_unit_test(non_canonical_numbers),
 		cmocka_unit_test(values_out_of_range),
+		cmocka_unit_test(proofs),
+		cmocka_unit_test(releases),
+		cmocka_unit_test(indicators),
+		cmocka_unit_test(roster_parts),
+		cmocka_unit_test(urgent_kinds),
 		cmocka_unit_test(oversized),
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(hostile_envelopes),

@@ -170,7 +170,7 @@ add_keys(const struct mesh *m)
 	struct hash key;
 
 	assert_ok(objects_new(&objects, crypto_sodium(), m->count, 0));
-	for (size_t i = FEED_MAKERS; i-- > 0;) {
+	for (size_t i = sizeof(names) / sizeof(*names); i-- > 0;) {
 		struct entry entry = makers[i](m);
 
 		entry.statement.round = i == 0 ? 0 : entry.statement.round;
