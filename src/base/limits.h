@@ -163,6 +163,29 @@
 /* analyser */
 #define LIMIT_MODEL_NAME_BYTES   128
 #define LIMIT_MODEL_DEADLINE_MS  (60 * 1000) /* what may be configured at most */
+#define LIMIT_MODEL_REPLY_BYTES  (64 * 1024)
+#define LIMIT_MODEL_DIGEST_BYTES 80
+#define LIMIT_MODEL_TOKENS       96          /* of an answer */
+#define LIMIT_MODEL_CONTEXT      2048        /* tokens of prompt and answer */
+#define LIMIT_MODEL_TOKEN_BYTES  4096        /* the bearer token's file */
+#define LIMIT_WARM_UP_MS         (5 * 60 * 1000)  /* loading a model, apart from requests */
+#define LIMIT_WARM_MS            (29 * 60 * 1000) /* its server keeps it for 30 min */
+#define LIMIT_REASON_BYTES       512         /* of the model's reason */
+#define LIMIT_PROMPT_BYTES       6144
+#define LIMIT_PROMPT_TEXT_BYTES  128         /* a stranger's string in a prompt, escaped */
+#define LIMIT_EVENT_TEXT_BYTES   256         /* what is kept of one to derive features from */
+#define LIMIT_EVENT_CAPTURE_BYTES 512
+#define LIMIT_TELEMETRY_BYTES    (32 * 1024) /* one AnalyzeTelemetry */
+#define LIMIT_SIDECAR_CONNECTIONS 64
+#define LIMIT_SIDECAR_CALLS      1024        /* waiting for an answer */
+#define LIMIT_ADVICE_QUEUE       32          /* events waiting for the model */
+#define LIMIT_ADVICE_PER_MINUTE  6           /* a source */
+#define LIMIT_OPINIONS           1024        /* remembered ... */
+#define LIMIT_OPINION_MS         (10 * 60 * 1000) /* ... so long */
+#define LIMIT_BREAKER_WINDOW     10          /* exchanges looked at */
+#define LIMIT_BREAKER_FAILURES   5
+#define LIMIT_BREAKER_MIN_MS     (30 * 1000)
+#define LIMIT_BREAKER_MAX_MS     (10 * 60 * 1000)
 
 /* coordinator */
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024)

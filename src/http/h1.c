@@ -118,6 +118,8 @@ request_is_clean(const struct h1_request *r)
 {
 	size_t i;
 
+	if (r->method != NULL && (!is_clean(r->method) || strchr(r->method, ' ') != NULL))
+		return false;
 	if (!is_clean(r->path) || strchr(r->path, ' ') != NULL || !is_clean(r->authority) ||
 	    !is_clean(r->content_type))
 		return false;
@@ -134,8 +136,9 @@ write_head(const struct h1_request *r, char *out, size_t room)
 	size_t used, i;
 
 	used = (size_t)snprintf(out, room,
-	    "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", r->path,
-	    r->authority, r->content_type, r->body_bytes);
+	    "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
+	    r->method != NULL ? r->method : "POST", r->path, r->authority, r->content_type,
+	    r->body_bytes);
 	for (i = 0; i < r->header_count; i++)
 		used +=
 		    (size_t)snprintf(used < room ? out + used : NULL, used < room ? room - used : 0,

@@ -19,6 +19,7 @@ struct h1_header {
 };
 
 struct h1_request {
+	const char *method;    /* NULL: POST */
 	const char *path;      /* "/api/telemetry" */
 	const char *authority; /* Host: "localhost:8090" */
 	const char *content_type;
@@ -31,8 +32,8 @@ struct h1_request {
 /* body_cap_bytes: of an answer.  NOMEM. */
 MUST_USE enum err h1_new(size_t body_cap_bytes, struct h1 **out);
 void h1_free(struct h1 *); /* accepts NULL */
-/* A POST as bytes that the caller frees, and expects its answer.  LOCKED while
- * one is out, MALFORMED, NOMEM. */
+/* A request, a POST unless it says otherwise, as bytes that the caller frees; expects its
+ * answer.  LOCKED while one is out, MALFORMED, NOMEM. */
 MUST_USE enum err h1_post(struct h1 *, const struct h1_request *, uint8_t **out,
     size_t *size_bytes);
 /* *done: the answer is whole.  MALFORMED, OVERSIZE, NOMEM: close the connection. */

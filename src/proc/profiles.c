@@ -37,6 +37,10 @@ static const int watch_calls[] = { SCMP_SYS(openat), SCMP_SYS(pread64), SCMP_SYS
 /* getsockopt: SO_PEERCRED of a control client. */
 static const int engine_calls[] = { SCMP_SYS(getsockopt), -1 };
 
+/* Its door's connections, and the model's server. */
+static const int analyser_calls[] = { SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(geteuid), -1 };
+
 /*
  * The filter stays on in every child, and each child's own narrows it: so it
  * holds what starting a process takes, and what any role may need.
@@ -129,6 +133,15 @@ profile_engine(const struct child *child, struct sandbox_profile *out)
 {
 	(void)child;
 	*out = (struct sandbox_profile){ .name = "engine", .syscalls = engine_calls };
+}
+
+void
+profile_analyser(const struct child *child, struct sandbox_profile *out)
+{
+	*out = (struct sandbox_profile){ .name = "analyser",
+		.syscalls = analyser_calls,
+		.sockets = SANDBOX_TCP,
+		.connect_ports = { child->config.model_port } };
 }
 
 void

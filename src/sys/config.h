@@ -70,12 +70,14 @@ struct config {
 	char sidecar_path[LIMIT_PATH_BYTES]; /* SIDECAR_ADDR: a path; "" with TCP */
 	char sidecar_host[256];              /* SIDECAR_ADDR: HOST[:PORT]; "" without TCP */
 	uint16_t sidecar_port;               /* SIDECAR_PORT */
+	struct address sidecar_address;      /* of sidecar_host; resolved by the parent */
 	uint32_t sidecar_uid_first;          /* these may call too, ... */
 	uint32_t sidecar_uid_last;           /* ... besides root and the analyser's own uid */
 	enum config_backend backend;         /* ollama */
 	char model_url[256];                 /* OLLAMA_URL */
 	char model_host[256];                /* its parts */
 	uint16_t model_port;
+	struct address model_address;        /* of model_host; resolved by the parent */
 	char model[LIMIT_MODEL_NAME_BYTES + 1]; /* OLLAMA_MODEL */
 	char token_file[LIMIT_PATH_BYTES];   /* "": none */
 	bool allow_remote_model;
