@@ -137,6 +137,9 @@ ballots_accept_statement(struct core *c, struct object *o)
 	peer_of(c, o->author)->incident.touched_until_ms = o->fresh_until_ms;
 	if (o->score <= c->threshold || in->statement_count == LIMIT_STATEMENTS_PER_INCIDENT)
 		return;
+	/* Without memory it is held, and counts for others, but not here. */
+	if (members_add(&c->incidents, o->subject) != ERR_OK)
+		return;
 	o->next = in->statements;
 	in->statements = o;
 	in->statement_count++;
@@ -196,6 +199,8 @@ ballots_accept_verdict(struct core *c, struct object *o, const struct verdict *v
 
 	if (t == NULL)
 		return ERR_FULL;
+	if ((err = members_add(&c->incidents, o->subject)) != ERR_OK)
+		return err;
 	/* Held under another key of the same meaning it would not have come here. */
 	if ((err = tally_add(t->tally, o->author, &v->ballot_signature)) != ERR_OK)
 		return err;

@@ -109,6 +109,8 @@ core_free(struct core *c)
 	for (size_t i = 0; i < c->page_count; i++)
 		free(c->pages[i]);
 	free(c->pages);
+	members_free(&c->near);
+	members_free(&c->incidents);
 	free(c->link_macs);
 	free(c->scratch);
 	free(c);

@@ -54,10 +54,14 @@ links_neighbour(struct core *c, const struct address *address, const struct mac 
 	}
 	n->mac = *mac;
 	/* The first that is heard of the far end of a link that is up. */
-	for (size_t i = 0; i < c->member_count; i++)
-		if (peer_of(c, i)->link.up && is_unknown(&c->link_macs[i]) &&
-		    address_equal(&peer_of(c, i)->link.address, address))
-			c->link_macs[i] = *mac;
+	for (size_t i = 0; i < c->near.count; i++) {
+		member_index peer = c->near.list[i];
+		const struct link *link = &peer_of(c, peer)->link;
+
+		if (link->up && is_unknown(&c->link_macs[peer]) &&
+		    address_equal(&link->address, address))
+			c->link_macs[peer] = *mac;
+	}
 }
 
 /* ---- liveness ------------------------------------------------------------------- */
@@ -94,9 +98,18 @@ live(struct core *c, member_index peer, enum liveness_input input)
 	}
 }
 
+/* Without memory the next message of this peer tries again. */
+static void
+draw_near(struct core *c, member_index peer)
+{
+	if (members_add(&c->near, peer) != ERR_OK)
+		return;
+}
+
 void
 links_heard(struct core *c, member_index peer)
 {
+	draw_near(c, peer);
 	live(c, peer, LIVENESS_HEARD);
 }
 
@@ -147,6 +160,7 @@ links_up(struct core *c, member_index peer, const struct address *address)
 		.up = true, .address = *address, .checks = link->checks, .refusals = link->refusals
 	};
 	c->link_macs[peer] = links_mac_of(c, address);
+	draw_near(c, peer);
 	live(c, peer, LIVENESS_LINKED);
 	if (c->started)
 		send_hello(c, peer);
@@ -155,9 +169,9 @@ links_up(struct core *c, member_index peer, const struct address *address)
 void
 links_greet_all(struct core *c)
 {
-	for (size_t i = 0; i < c->member_count; i++)
-		if (peer_of(c, i)->link.up)
-			send_hello(c, (member_index)i);
+	for (size_t i = 0; i < c->near.count; i++)
+		if (peer_of(c, c->near.list[i])->link.up)
+			send_hello(c, c->near.list[i]);
 }
 
 void
@@ -185,7 +199,9 @@ send_ping(struct core *c, member_index to, uint32_t nonce, bool answer)
 {
 	struct entry e = { .kind = ENTRY_PING };
 	struct ping *p = &e.ping;
-	size_t start = (size_t)(c->ticks * (LIMIT_PING_HEADS - 2) % c->member_count);
+	const struct members *authors = &c->objects.authors;
+	member_index start = (member_index)(c->ticks * (LIMIT_PING_HEADS - 2) % c->member_count);
+	size_t first = members_from(authors, start);
 
 	e.header.mesh = *roster_mesh(c->roster);
 	p->nonce = nonce;
@@ -196,8 +212,8 @@ send_ping(struct core *c, member_index to, uint32_t nonce, bool answer)
 	p->head_count = p->heads[0].sequence != 0;
 	p->heads[p->head_count] = head_of(c, to);
 	p->head_count += p->heads[p->head_count].sequence != 0;
-	for (size_t i = 0; i < c->member_count && p->head_count < LIMIT_PING_HEADS; i++) {
-		member_index other = (member_index)((start + i) % c->member_count);
+	for (size_t i = 0; i < authors->count && p->head_count < LIMIT_PING_HEADS; i++) {
+		member_index other = authors->list[(first + i) % authors->count];
 
 		if (other == c->self || other == to)
 			continue;
@@ -248,8 +264,8 @@ check_clock(struct core *c)
 	struct core_action *a;
 	bool off;
 
-	for (size_t i = 0; i < c->member_count; i++) {
-		const struct link *link = &peer_of(c, i)->link;
+	for (size_t i = 0; i < c->near.count; i++) {
+		const struct link *link = &peer_of(c, c->near.list[i])->link;
 
 		if (!link->up || !link->clock_known)
 			continue;
@@ -278,6 +294,18 @@ links_set_tick(struct core *c)
 	wake_try(c->timers, &c->tick, c->tick_due_ms);
 }
 
+/* Nothing is awaited from them until their links come up again. */
+static void
+forget_the_dead(struct core *c)
+{
+	for (size_t i = c->near.count; i > 0; i--) {
+		const struct peer *p = peer_of(c, c->near.list[i - 1]);
+
+		if (!p->link.up && p->liveness.state == LIVENESS_DEAD)
+			members_remove_at(&c->near, i - 1);
+	}
+}
+
 void
 links_tick(struct core *c)
 {
@@ -285,14 +313,15 @@ links_tick(struct core *c)
 
 	c->health = liveness_health(c->health, c->now_ms - c->tick_due_ms, links_period_ms(c));
 	c->ticks++;
-	for (size_t i = 0; i < c->member_count; i++) {
-		if (i == c->self)
-			continue;
-		live(c, (member_index)i, LIVENESS_TICK);
+	for (size_t i = 0; i < c->near.count; i++) {
+		member_index peer = c->near.list[i];
+
+		live(c, peer, LIVENESS_TICK);
 		/* One end of a link pings: the smaller id. */
-		if (c->self < i && peer_of(c, i)->link.up)
-			send_ping(c, (member_index)i, nonce, false);
+		if (c->self < peer && peer_of(c, peer)->link.up)
+			send_ping(c, peer, nonce, false);
 	}
+	forget_the_dead(c);
 	check_clock(c);
 	sync_tick(c);
 	links_set_tick(c);

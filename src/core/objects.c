@@ -48,6 +48,7 @@ objects_free(struct objects *s)
 		free(s->buckets[i].list);
 	free(s->buckets);
 	free(s->newest);
+	members_free(&s->authors);
 	free(s->held);
 }
 
@@ -335,6 +336,8 @@ objects_set_newest(struct objects *s, struct object *o, uint64_t now_ms)
 	struct object *before = s->newest[o->author];
 
 	if (before != NULL && !is_later(&o->header, &before->header))
+		return false;
+	if (before == NULL && members_add(&s->authors, o->author) != ERR_OK)
 		return false;
 	s->newest[o->author] = o;
 	o->newest = true;

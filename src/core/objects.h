@@ -13,6 +13,7 @@
 #define CORE_OBJECTS_H
 #include "base/map.h"
 #include "core/core.h"
+#include "core/members.h"
 #include "core/wake.h"
 
 struct object {
@@ -56,6 +57,7 @@ struct objects {
 	uint64_t root;
 	bool root_stale;
 	struct object **newest; /* by author */
+	struct members authors; /* of whom a newest is there */
 	uint32_t *held;         /* by author: indexed objects */
 	size_t member_count;
 	struct object *dropped;

@@ -75,9 +75,12 @@ spread_relay(struct core *c, struct relay *r)
 	struct span bytes = { r->object->bytes, r->object->size_bytes };
 	size_t at = 0;
 
-	for (size_t i = 0; i < c->member_count; i++)
-		if (i != c->self && peer_of(c, i)->link.up && !is_marked(r, (member_index)i))
-			actions_send(&c->outbox, bytes, (member_index)i, MEMBER_NONE);
+	for (size_t i = 0; i < c->near.count; i++) {
+		member_index peer = c->near.list[i];
+
+		if (peer_of(c, peer)->link.up && !is_marked(r, peer))
+			actions_send(&c->outbox, bytes, peer, MEMBER_NONE);
+	}
 	while (c->relays.list[at] != r)
 		at++;
 	remove_relay(c, at);

@@ -15,6 +15,7 @@
 #include "core/isolation.h"
 #include "core/links.h"
 #include "core/liveness.h"
+#include "core/members.h"
 #include "core/objects.h"
 #include "core/precaution.h"
 #include "core/receive.h"
@@ -70,6 +71,8 @@ struct core {
 	 * that nobody touches cost nothing, so most of a large mesh is free. */
 	struct peer **pages;
 	size_t page_count;
+	struct members near;      /* linked, or heard of lately: all that the tick looks at */
+	struct members incidents; /* subjects of statements, ballots or our own eyes */
 	struct mac *link_macs;    /* likewise: of the far end of each mesh link */
 	uint32_t *scratch;        /* likewise, zeros between uses */
 	struct objects objects;

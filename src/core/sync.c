@@ -140,7 +140,8 @@ void
 sync_tick(struct core *c)
 {
 	const struct object *own = objects_newest(&c->objects, c->self);
-	size_t start = (size_t)prng_below(&c->prng, c->member_count);
+	member_index start = (member_index)prng_below(&c->prng, c->member_count);
+	size_t first = members_from(&c->near, start);
 
 	sync_evaluate(c);
 	if (c->unpublished && own != NULL)
@@ -151,10 +152,10 @@ sync_tick(struct core *c)
 		return;
 	c->next_exchange_ms =
 	    c->now_ms + LIMIT_SYNC_MS * 3 / 4 + prng_below(&c->prng, LIMIT_SYNC_MS / 2);
-	for (size_t i = 0; i < c->member_count; i++) {
-		member_index peer = (member_index)((start + i) % c->member_count);
+	for (size_t i = 0; i < c->near.count; i++) {
+		member_index peer = c->near.list[(first + i) % c->near.count];
 
-		if (peer != c->self && peer_of(c, peer)->link.up) {
+		if (peer_of(c, peer)->link.up) {
 			sync_exchange(c, peer);
 			return;
 		}
@@ -191,23 +192,24 @@ equal_groups(struct core *c, size_t wanted, size_t *linked, bool *all)
 
 	*linked = 0;
 	*all = true;
-	for (size_t i = 0; i < c->member_count && groups < wanted; i++) {
-		const struct link *link = &peer_of(c, i)->link;
+	for (size_t i = 0; i < c->near.count && groups < wanted; i++) {
+		member_index peer = c->near.list[i];
+		const struct link *link = &peer_of(c, peer)->link;
 		size_t g = 0;
 
-		if (!link->up || i == c->self)
+		if (!link->up)
 			continue;
 		++*linked;
 		if (!is_equal(c, link)) {
 			*all = false;
 			continue;
 		}
-		while (g < groups &&
-		       memcmp(member_of(c, found[g])->group, member_of(c, (member_index)i)->group,
-		           sizeof(member_of(c, 0)->group)) != 0)
+		while (
+		    g < groups && memcmp(member_of(c, found[g])->group, member_of(c, peer)->group,
+		                      sizeof(member_of(c, 0)->group)) != 0)
 			g++;
 		if (g == groups)
-			found[groups++] = (member_index)i;
+			found[groups++] = peer;
 	}
 	return groups;
 }

@@ -12,6 +12,8 @@ vote_witness(struct core *c, member_index subject, const struct statement *state
 {
 	struct incident *in = &peer_of(c, subject)->incident;
 
+	if (members_add(&c->incidents, subject) != ERR_OK)
+		return;
 	if (in->witness == NULL && (in->witness = malloc(sizeof(*in->witness))) == NULL)
 		return;
 	in->witness->statement = *statement;
@@ -24,7 +26,8 @@ vote_remember(struct core *c, const struct verdict *v)
 	member_index subject = roster_find_id(c->roster, &v->subject);
 
 	if (subject != MEMBER_NONE && v->level == LEVEL_QUARANTINE &&
-	    v->round == peer_of(c, subject)->incident.round)
+	    v->round == peer_of(c, subject)->incident.round &&
+	    members_add(&c->incidents, subject) == ERR_OK)
 		peer_of(c, subject)->incident.voted = true;
 }
 
@@ -73,14 +76,15 @@ is_affordable(const struct core *c, member_index subject)
 	uint64_t budget = roster_parameters(c->roster)->vote_budget;
 	uint64_t base = roster_weight(c->roster), weight = 0;
 
-	for (size_t i = 0; i < c->member_count; i++) {
-		const struct incident *in = &peer_of(c, i)->incident;
+	for (size_t i = 0; i < c->incidents.count; i++) {
+		member_index other = c->incidents.list[i];
+		const struct incident *in = &peer_of(c, other)->incident;
 		bool counts =
 		    in->voted && (in->certificate != NULL ? in->certified_until_ms > c->now_ms
 		                                          : in->open_until_ms > c->now_ms);
 
-		if (i != subject && counts)
-			weight += member_of(c, (member_index)i)->weight;
+		if (other != subject && counts)
+			weight += member_of(c, other)->weight;
 	}
 	for (size_t i = 0; i < c->drafts.count; i++) {
 		const struct draft *d = &c->drafts.list[i];
@@ -187,10 +191,11 @@ vote_pursue(struct core *c, member_index subject)
 void
 vote_pursue_all(struct core *c)
 {
-	for (size_t i = 0; i < c->member_count; i++) {
-		const struct incident *in = &peer_of(c, i)->incident;
+	for (size_t i = 0; i < c->incidents.count; i++) {
+		member_index subject = c->incidents.list[i];
+		const struct incident *in = &peer_of(c, subject)->incident;
 
 		if (in->witness != NULL || in->statements != NULL || in->tally_count > 0)
-			vote_pursue(c, (member_index)i);
+			vote_pursue(c, subject);
 	}
 }
