@@ -209,6 +209,9 @@
 #define LIMIT_VOICES_SHOWN       64   /* voters or witnesses named in one incident */
 #define LIMIT_STATE_MS           200  /* how long a composed answer is served again, when ... */
 #define LIMIT_STATE_NODES        256  /* ... more nodes than this are known */
+#define LIMIT_EVENTS             2000 /* kept for pages whose stream broke */
+#define LIMIT_EVENT_LISTENERS    1024
+#define LIMIT_EVENT_BEAT_MS      2000
 #define LIMIT_EVICTED            64   /* entries in one step */
 
 #endif

@@ -43,6 +43,7 @@ static const struct endpoint_row {
 	{ "/api/v1/entries", "POST", api_entries, false },
 	{ "/api/v1/state", "GET", api_state, true },
 	{ "/api/v1/incidents", "GET", api_incidents, true },
+	{ "/api/v1/events", "GET", api_events, true },
 	{ "/metrics", "GET", api_metrics, false },
 };
 

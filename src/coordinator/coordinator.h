@@ -3,6 +3,7 @@
  */
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H
+#include "coordinator/events.h"
 #include "coordinator/httpd.h"
 #include "coordinator/ledger.h"
 #include "coordinator/registry.h"
@@ -20,6 +21,7 @@ struct coordinator {
 	const struct settings *settings;
 	struct loop *loop;
 	struct httpd *httpd;
+	struct events *events;
 	struct store *store;
 	struct roster *roster; /* NULL: none loaded */
 	struct registry *registry;
@@ -47,6 +49,7 @@ void api_report(struct coordinator *, const struct http_request *, struct http_r
 void api_entries(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_state(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_incidents(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_events(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_metrics(struct coordinator *, const struct http_request *, struct http_reply *);
 
 /* What people are shown of a node: its peers' proven word goes before its own. */

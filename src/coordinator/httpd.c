@@ -14,6 +14,7 @@
 #define LISTENERS         32
 #define ACCEPTS_A_ROUND   64
 #define ROUNDS_A_WAKE_UP  8
+#define STREAM_BLOCK      4096
 #define CONNECTION_MEMORY (16 * 1024) /* request line and headers, response headers */
 
 /* As docs say of the page: nothing inline, nothing from elsewhere, no strings as code. */
@@ -61,8 +62,19 @@ struct httpd {
 	struct listener listeners[LISTENERS];
 	size_t listener_count;
 	TAILQ_HEAD(, connection) connections;
+	TAILQ_HEAD(, http_waker) streams;
 	struct httpd_counters counters;
 	bool driving;
+	bool woken; /* a stream was resumed: its connection is looked at in the next run */
+};
+
+struct http_waker {
+	TAILQ_ENTRY(http_waker) link;
+	struct httpd *httpd;
+	struct http_stream stream;
+	struct MHD_Connection *connection;
+	bool suspended;
+	bool ended;
 };
 
 /* What of a request's body has come. */
@@ -86,14 +98,17 @@ drive(struct httpd *h)
 		return;
 	h->driving = true;
 	for (int round = 0; round < ROUNDS_A_WAKE_UP; round++) {
+		h->woken = false;
 		MHD_run(h->daemon);
 		waits = MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES;
-		if (!waits || wait_ms > 0)
+		if (!h->woken && (!waits || wait_ms > 0))
 			break;
 	}
 	h->driving = false;
 	now_ms = loop_now_ms();
-	if (waits)
+	if (h->woken)
+		wake_ms = now_ms;
+	else if (waits)
 		wake_ms = now_ms + wait_ms;
 	if (!TAILQ_EMPTY(&h->connections) && TAILQ_FIRST(&h->connections)->deadline_ms < wake_ms)
 		wake_ms = TAILQ_FIRST(&h->connections)->deadline_ms;
@@ -275,6 +290,98 @@ set_headers(struct MHD_Response *response, const struct http_reply *reply)
 	return ok;
 }
 
+/* ---- a reply without an end --------------------------------------------------- */
+
+static ssize_t
+on_stream_read(void *context, uint64_t position, char *out, size_t room)
+{
+	struct http_waker *w = context;
+	const union MHD_ConnectionInfo *info;
+	struct connection *c;
+	size_t count;
+
+	(void)position;
+	if (w->ended)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if ((count = w->stream.read(w->stream.context, out, room)) == 0) {
+		MHD_suspend_connection(w->connection);
+		w->suspended = true;
+		return 0;
+	}
+	/* What was written before has left: the far end reads. */
+	info = MHD_get_connection_info(w->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	if (info != NULL && (c = info->socket_context) != NULL)
+		postpone(c->httpd, c);
+	return (ssize_t)count;
+}
+
+static void
+on_stream_closed(void *context)
+{
+	struct http_waker *w = context;
+
+	TAILQ_REMOVE(&w->httpd->streams, w, link);
+	w->stream.closed(w->stream.context);
+	free(w);
+}
+
+void
+httpd_wake(struct http_waker *w)
+{
+	if (!w->suspended)
+		return;
+	w->suspended = false;
+	MHD_resume_connection(w->connection);
+	w->httpd->woken = true;
+	loop_timer_set(w->httpd->timer, loop_now_ms());
+}
+
+void
+httpd_end(struct http_waker *w)
+{
+	w->ended = true;
+	httpd_wake(w);
+}
+
+static struct MHD_Response *
+open_stream(struct httpd *h, struct MHD_Connection *connection, const struct http_stream *stream)
+{
+	struct MHD_Response *response;
+	struct http_waker *w;
+
+	if ((w = calloc(1, sizeof(*w))) == NULL) {
+		stream->closed(stream->context);
+		return NULL;
+	}
+	w->httpd = h;
+	w->stream = *stream;
+	TAILQ_INSERT_TAIL(&h->streams, w, link);
+	w->connection = connection;
+	response = MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read, w, on_stream_closed);
+	if (response == NULL) {
+		on_stream_closed(w);
+		return NULL;
+	}
+	stream->opened(stream->context, w);
+	return response;
+}
+
+static struct MHD_Response *
+make_response(struct httpd *h, struct MHD_Connection *connection, struct http_reply *reply)
+{
+	struct MHD_Response *response;
+
+	if (reply->stream.read != NULL)
+		return open_stream(h, connection, &reply->stream);
+	response = MHD_create_response_from_buffer(reply->body_bytes, reply->body,
+	    reply->is_static || reply->body == NULL ? MHD_RESPMEM_PERSISTENT
+	                                            : MHD_RESPMEM_MUST_FREE);
+	if (response == NULL && !reply->is_static)
+		free(reply->body);
+	return response;
+}
+
 static enum MHD_Result
 answer(struct httpd *h, struct MHD_Connection *connection, struct http_reply *reply)
 {
@@ -284,14 +391,8 @@ answer(struct httpd *h, struct MHD_Connection *connection, struct http_reply *re
 	h->counters.requests++;
 	if (reply->status >= 400)
 		h->counters.refused++;
-	response = MHD_create_response_from_buffer(reply->body_bytes, reply->body,
-	    reply->is_static || reply->body == NULL ? MHD_RESPMEM_PERSISTENT
-	                                            : MHD_RESPMEM_MUST_FREE);
-	if (response == NULL) {
-		if (!reply->is_static)
-			free(reply->body);
+	if ((response = make_response(h, connection, reply)) == NULL)
 		return MHD_NO;
-	}
 	if (set_headers(response, reply))
 		ok = MHD_queue_response(connection, reply->status, response);
 	MHD_destroy_response(response);
@@ -459,7 +560,9 @@ httpd_new(const struct httpd_config *config, struct httpd **out)
 		return ERR_NOMEM;
 	h->config = *config;
 	TAILQ_INIT(&h->connections);
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+	TAILQ_INIT(&h->streams);
+	h->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
 	    0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_HTTP_CONNECTIONS,
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)LIMIT_HTTP_PER_ADDRESS,
@@ -494,11 +597,18 @@ httpd_free(struct httpd *h)
 		loop_remove(h->listeners[i].watch);
 		close(h->listeners[i].fd);
 	}
+	if (h->daemon != NULL) {
+		struct http_waker *w;
+
+		/* It insists that nothing is suspended. */
+		TAILQ_FOREACH(w, &h->streams, link)
+		httpd_end(w);
+		MHD_run(h->daemon);
+		MHD_stop_daemon(h->daemon);
+	}
 	loop_remove(h->watch);
 	loop_timer_free(h->timer);
 	loop_timer_free(h->resume);
-	if (h->daemon != NULL)
-		MHD_stop_daemon(h->daemon);
 	free(h);
 }
 

@@ -26,6 +26,19 @@ struct http_request {
 	bool too_large; /* the body exceeded LIMIT_HTTP_BODY_BYTES and is not here */
 };
 
+struct http_waker; /* opaque: one open stream */
+
+/* A body without an end, in place of one. */
+struct http_stream {
+	/* Up to room bytes of what there is; 0: nothing now, httpd_wake() says when. */
+	size_t (*read)(void *context, char *out, size_t room);
+	/* How to wake it; valid until closed.  Called once, before the first read. */
+	void (*opened)(void *context, struct http_waker *);
+	/* The far end left, or was too slow for LIMIT_HTTP_REQUEST_MS; also when it never opened. */
+	void (*closed)(void *context);
+	void *context;
+};
+
 struct http_reply {
 	unsigned status;
 	const char *type;    /* Content-Type; NULL: none */
@@ -36,6 +49,7 @@ struct http_reply {
 	const char *allow;   /* Allow, for 405 */
 	const char *cors_origin; /* Access-Control-Allow-Origin */
 	bool close;
+	struct http_stream stream; /* read NULL: none */
 };
 
 struct httpd_config {
@@ -56,6 +70,11 @@ void httpd_free(struct httpd *); /* accepts NULL; closes its listeners */
 /* Takes over a bound, listening stream socket.  FULL, IO. */
 MUST_USE enum err httpd_listen(struct httpd *, int fd);
 void httpd_count(const struct httpd *, struct httpd_counters *out);
+
+/* There is something to read.  Never reads at once. */
+void httpd_wake(struct http_waker *);
+/* The stream cannot go on: its connection ends. */
+void httpd_end(struct http_waker *);
 
 /* A header's value, or NULL. */
 const char *http_header(const struct http_request *, const char *name);

@@ -159,7 +159,8 @@ open_all(struct coordinator *c, struct sockets *sockets)
 	    (err = store_open(c->settings->state_dir, &c->store)) != ERR_OK ||
 	    (err = registry_new(c->roster, &c->registry)) != ERR_OK ||
 	    (err = coordinator_restore(c)) != ERR_OK || (err = loop_new(&c->loop)) != ERR_OK ||
-	    (err = watch_signals(c->loop)) != ERR_OK)
+	    (err = watch_signals(c->loop)) != ERR_OK ||
+	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK)
 		return err;
 	http.loop = c->loop;
 	if ((err = httpd_new(&http, &c->httpd)) != ERR_OK ||
@@ -176,6 +177,7 @@ static void
 close_all(struct coordinator *c)
 {
 	httpd_free(c->httpd);
+	events_free(c->events);
 	loop_free(c->loop);
 	registry_free(c->registry);
 	ledger_free(c->ledger);

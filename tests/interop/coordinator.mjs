@@ -126,6 +126,23 @@ test('reports are kept, numbered, timed and paged', async () => {
 		assert.equal((await c.postSigned(b, '/api/report/submit', report(b, wrong))).status, 400, JSON.stringify(wrong));
 });
 
+test('a stream of events opens at once, beats, and refuses what is no id of its own', async () => {
+	const stop = new AbortController();
+	const answer = await fetch(`http://${c.authority}/api/v1/events`, { signal: stop.signal });
+	assert.equal(answer.status, 200);
+	assert.match(answer.headers.get('content-type'), /^text\/event-stream/);
+	assert.equal(answer.headers.get('cache-control'), 'no-store');
+	const started = Date.now(), reader = answer.body.getReader();
+	let text = '';
+	while ((text.match(/event: hb\n/g) ?? []).length < 3)
+		text += Buffer.from((await reader.read()).value).toString();
+	assert.ok(Date.now() - started > 3500 && Date.now() - started < 8000, text);
+	stop.abort();
+	const other = await fetch(`http://${c.authority}/api/v1/events`, { headers: { 'last-event-id': '17:4' }, signal: AbortSignal.timeout(5000) });
+	assert.match(Buffer.from((await other.body.getReader().read()).value).toString(), /event: reset\n/);
+	refused(await c.get('/api/v1/events?since=yesterday'), 400, /since/);
+});
+
 test('what peers proved goes before what a node says of itself, and outlives its silence', async () => {
 	const cut = a.selfReport(2);
 	assert.equal(await statusOf(c, a), 'healthy');

@@ -1,0 +1,263 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include "base/limits.h"
+#include "coordinator/events.h"
+
+struct event {
+	size_t size_bytes;
+	char *text; /* as it is sent; NULL: lost for want of memory */
+};
+
+/* One page's stream. */
+struct listener {
+	TAILQ_ENTRY(listener) link;
+	struct events *events;
+	struct http_waker *waker;
+	uint64_t next;     /* number of the event to send */
+	size_t sent_bytes; /* of that event */
+	bool reset;        /* it has to load the state anew */
+	bool beat;         /* a heartbeat is due */
+	char small[128];   /* reset or heartbeat, being sent */
+	size_t small_bytes, small_sent;
+};
+
+struct events {
+	struct loop_timer *timer;
+	uint64_t epoch;
+	uint64_t newest;
+	struct event ring[LIMIT_EVENTS]; /* number n at n % LIMIT_EVENTS */
+	TAILQ_HEAD(, listener) listeners;
+	size_t listener_count;
+};
+
+/* ---- to one listener --------------------------------------------------------- */
+
+static bool
+is_kept(const struct events *e, uint64_t number)
+{
+	return number + LIMIT_EVENTS > e->newest && e->ring[number % LIMIT_EVENTS].text != NULL;
+}
+
+static size_t
+copy(char *out, size_t room, const char *from, size_t size_bytes, size_t *sent)
+{
+	size_t count = size_bytes - *sent < room ? size_bytes - *sent : room;
+
+	memcpy(out, from + *sent, count);
+	*sent += count;
+	return count;
+}
+
+/* What is not an event of the ring but must go out whole before the next one. */
+static void
+compose_small(struct listener *l)
+{
+	const struct events *e = l->events;
+
+	l->small_bytes = l->small_sent = 0;
+	if (l->sent_bytes == 0 && (l->reset || (l->next <= e->newest && !is_kept(e, l->next)))) {
+		l->reset = false;
+		l->next = e->newest + 1;
+		l->small_bytes = (size_t)snprintf(l->small, sizeof(l->small),
+		    "id: %" PRIu64 ":%" PRIu64 "\nevent: reset\ndata: {}\n\n", e->epoch, e->newest);
+	} else if (l->beat && l->next > e->newest) {
+		l->beat = false;
+		l->small_bytes = (size_t)snprintf(l->small, sizeof(l->small),
+		    "event: hb\ndata: {\"t\":%" PRIu64 ",\"seq\":%" PRIu64 "}\n\n", loop_unix_ms(),
+		    e->newest);
+	}
+}
+
+static size_t
+on_read(void *context, char *out, size_t room)
+{
+	struct listener *l = context;
+	const struct event *event = &l->events->ring[l->next % LIMIT_EVENTS];
+	size_t count;
+
+	if (l->small_sent == l->small_bytes)
+		compose_small(l);
+	if (l->small_sent < l->small_bytes)
+		return copy(out, room, l->small, l->small_bytes, &l->small_sent);
+	if (l->next > l->events->newest)
+		return 0;
+	count = copy(out, room, event->text, event->size_bytes, &l->sent_bytes);
+	if (l->sent_bytes == event->size_bytes) {
+		l->sent_bytes = 0;
+		l->next++;
+	}
+	return count;
+}
+
+static void
+on_opened(void *context, struct http_waker *waker)
+{
+	struct listener *l = context;
+
+	l->waker = waker;
+}
+
+static void
+on_closed(void *context)
+{
+	struct listener *l = context;
+	struct events *e = l->events;
+
+	TAILQ_REMOVE(&e->listeners, l, link);
+	if (--e->listener_count == 0)
+		loop_timer_set(e->timer, UINT64_MAX);
+	free(l);
+}
+
+static void
+wake_all(struct events *e)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &e->listeners, link)
+	if (l->waker != NULL)
+		httpd_wake(l->waker);
+}
+
+static void
+on_beat(void *context)
+{
+	struct events *e = context;
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &e->listeners, link)
+	l->beat = true;
+	wake_all(e);
+	loop_timer_set(e->timer, loop_now_ms() + LIMIT_EVENT_BEAT_MS);
+}
+
+/* ---- to all --------------------------------------------------------------------- */
+
+/* A listener in the middle of an event that leaves the ring cannot be helped: it begins anew. */
+static void
+make_room(struct events *e, struct event *event)
+{
+	struct listener *l;
+
+	if (event->text == NULL)
+		return;
+	TAILQ_FOREACH(l, &e->listeners, link)
+	if (l->sent_bytes > 0 && l->next + LIMIT_EVENTS == e->newest + 1 && l->waker != NULL)
+		httpd_end(l->waker);
+	free(event->text);
+	event->text = NULL;
+}
+
+void
+events_publish(struct events *e, const char *name, json_t *data)
+{
+	struct event *event = &e->ring[(e->newest + 1) % LIMIT_EVENTS];
+	char *json = data == NULL ? NULL : json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII);
+	int size;
+
+	json_decref(data);
+	make_room(e, event);
+	e->newest++;
+	size = json == NULL
+	           ? -1
+	           : asprintf(&event->text, "id: %" PRIu64 ":%" PRIu64 "\nevent: %s\ndata: %s\n\n",
+	                 e->epoch, e->newest, name, json);
+	if (size < 0)
+		event->text = NULL;
+	else
+		event->size_bytes = (size_t)size;
+	free(json);
+	wake_all(e);
+}
+
+/* EPOCH:NUMBER */
+static enum err
+parse_id(const char *text, uint64_t *epoch, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	if (*text < '0' || *text > '9')
+		return ERR_MALFORMED;
+	*epoch = strtoull(text, &end, 10);
+	if (end[0] != ':' || end[1] < '0' || end[1] > '9')
+		return ERR_MALFORMED;
+	*number = strtoull(end + 1, &end, 10);
+	return *end == '\0' && errno == 0 ? ERR_OK : ERR_MALFORMED;
+}
+
+enum err
+events_listen(struct events *e, const char *last_id, struct http_reply *reply)
+{
+	uint64_t epoch = e->epoch, number = e->newest;
+	struct listener *l;
+	enum err err;
+
+	if (e->listener_count >= LIMIT_EVENT_LISTENERS)
+		return ERR_FULL;
+	if (last_id != NULL && *last_id != '\0' &&
+	    (err = parse_id(last_id, &epoch, &number)) != ERR_OK)
+		return err;
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return ERR_NOMEM;
+	l->events = e;
+	l->next = number + 1;
+	l->reset = epoch != e->epoch || number > e->newest;
+	/* The first bytes show at once that the stream is open. */
+	l->beat = true;
+	TAILQ_INSERT_TAIL(&e->listeners, l, link);
+	if (e->listener_count++ == 0)
+		loop_timer_set(e->timer, loop_now_ms() + LIMIT_EVENT_BEAT_MS);
+	*reply = (struct http_reply){ .status = 200,
+		.type = "text/event-stream",
+		.stream = {
+		    .read = on_read, .opened = on_opened, .closed = on_closed, .context = l } };
+	return ERR_OK;
+}
+
+uint64_t
+events_number(const struct events *e)
+{
+	return e->newest;
+}
+
+size_t
+events_listeners(const struct events *e)
+{
+	return e->listener_count;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+enum err
+events_new(struct loop *loop, uint64_t epoch, struct events **out)
+{
+	struct events *e = calloc(1, sizeof(*e));
+	enum err err;
+
+	if (e == NULL)
+		return ERR_NOMEM;
+	e->epoch = epoch;
+	TAILQ_INIT(&e->listeners);
+	if ((err = loop_timer_new(loop, on_beat, e, &e->timer)) != ERR_OK) {
+		events_free(e);
+		return err;
+	}
+	*out = e;
+	return ERR_OK;
+}
+
+void
+events_free(struct events *e)
+{
+	if (e == NULL)
+		return;
+	loop_timer_free(e->timer);
+	for (size_t i = 0; i < LIMIT_EVENTS; i++)
+		free(e->ring[i].text);
+	free(e);
+}
