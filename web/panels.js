@@ -110,6 +110,14 @@ export function incidents(all, held) {
 	});
 }
 
+// The words of a model that an attacker may have talked to: text, and nothing else.
+function opinion(event) {
+	if (event.method !== 'ai') return [];
+	const said = event.opinion === undefined ? '' : `the model says ${short(event.opinion)}`;
+	const who = event.model ? visible(event.model) : '';
+	return [h('div', { class: 'detail reason' }, h('q', {}, visible(event.reason ?? '')), ` ${[said, who].filter(Boolean).join(' · ')}`)];
+}
+
 function threatItem(event) {
 	const act = event.decision === 'quarantine';
 	return [
@@ -118,6 +126,7 @@ function threatItem(event) {
 			h('span', { class: 'right' }, `score ${short(event.score)}`)),
 		h('div', { class: 'detail' }, `${clock(Date.parse(event.reported_at))} · ${visible(event.event_type)} from ${visible(event.source_ip) || 'this host'} `,
 			...(event.incident ? [h('span', { class: 'id' }, visible(event.incident))] : [])),
+		...opinion(event),
 	];
 }
 

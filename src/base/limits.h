@@ -121,6 +121,22 @@
 #define LIMIT_DECOY_SOURCES      256  /* remembered for the budget below */
 #define LIMIT_DECOY_TOUCHES      20   /* a source and second; more are closed and counted */
 
+/* advice: the analyser as the node sees it */
+#define LIMIT_HINT_BYTES         128  /* of a banner, a user's name, a path: what a client says of itself */
+#define LIMIT_SAMPLE_BYTES       LIMIT_EVIDENCE_BYTES /* of what was captured, shown to the analyser */
+#define LIMIT_REJECTION_BYTES    32   /* why an answer of the model was not taken, as a word */
+#define LIMIT_ADVICE_SOURCES     32   /* sources with an event that is asked about, or was of late */
+#define LIMIT_ADVICE_QUIET_MS    (10 * 1000) /* one question a source, repeats are counted */
+#define LIMIT_ADVICE_GAP_MS      100 /* between two questions */
+#define LIMIT_ADVICE_CAPTURE_MS  (LIMIT_DECOY_LINGER_MS + 500) /* a question waits for the rest of what came */
+#define LIMIT_ADVICE_WAIT_MS     (30 * 1000) /* for an analyser that is away, retries included */
+#define LIMIT_ADVICE_SLACK_MS    2000 /* an answer may come so much later than the model's deadline */
+#define LIMIT_ADVICE_DIAL_MIN_MS 100
+#define LIMIT_ADVICE_DIAL_MAX_MS (10 * 1000)
+#define LIMIT_ADVICE_REPLY_BYTES 4096
+#define LIMIT_ADVICE_READ_BYTES  (64 * 1024) /* of one answer, framing and all */
+#define LIMIT_OPINIONS_KEPT      16   /* shown by phalanx incidents */
+
 /* watch */
 #define LIMIT_WATCH_MS           1000
 #define LIMIT_TELEMETRY_MS       5000 /* told at least so often */

@@ -15,6 +15,12 @@ policy_text(const struct msg_status *s)
 	return s->policy == CONFIG_ASSUME_BREACH ? "assume-breach" : "attribute";
 }
 
+static const char *
+analysis_text(const struct msg_status *s)
+{
+	return s->analysis == CONFIG_AI_FIRST ? "ai-first" : "rules-first";
+}
+
 static bool
 needs_a_person(const struct msg_status *s)
 {
@@ -29,8 +35,8 @@ print_json(const struct msg_status *s)
 
 	hex_format(s->id.bytes, sizeof(s->id.bytes), id);
 	return cli_print_json(json_pack(
-	    "{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI sI sf sf sI sI}", "name",
-	    s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
+	    "{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI sI sf sf sI sI ss sI sI}",
+	    "name", s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
 	    control_status_text(s->status), "policy", policy_text(s), "mode",
 	    control_effective_text(s->effective), "locked", control_strength_text(s->locked),
 	    "synced", s->synced, "lost_state", s->lost_state, "clock_off", s->clock_off,
@@ -39,7 +45,9 @@ print_json(const struct msg_status *s)
 	    "corroboration", (json_int_t)s->k, "feed_sequence", (json_int_t)s->sequence, "objects",
 	    (json_int_t)s->objects, "touches", (json_int_t)s->touches, "cpu_pct",
 	    (double)s->cpu_percent, "ram_pct", (double)s->memory_percent, "refused",
-	    (json_int_t)s->refused, "blocked_addresses", (json_int_t)s->local_cuts));
+	    (json_int_t)s->refused, "blocked_addresses", (json_int_t)s->local_cuts, "analysis",
+	    analysis_text(s), "opinions", (json_int_t)s->opinions, "unanswered",
+	    (json_int_t)s->unanswered));
 }
 
 static void
@@ -67,6 +75,8 @@ print_text(const struct msg_status *s)
 	    s->touches, s->local_cuts, s->refused);
 	printf("load       cpu %.1f %%, memory %.1f %%, up %" PRIu64 " s\n", (double)s->cpu_percent,
 	    (double)s->memory_percent, s->uptime_ms / 1000);
+	printf("analysis   %s, %" PRIu64 " opinions, %" PRIu64 " questions unanswered\n",
+	    analysis_text(s), s->opinions, s->unanswered);
 	printf("coordinator %s\n",
 	    s->coordinator_up ? "reached" : "not reached (nothing depends on it)");
 	if (!s->synced)

@@ -33,7 +33,9 @@ int cmd_doctor(const struct cli *, int argc, char **argv);
 
 /* config_load() with cli's path; prints its own errors. */
 int cli_config(const struct cli *, struct config *out);
-/* To standard output, with a line feed; takes the reference.  NULL: EXIT_FAILED. */
+/* To standard output in ASCII, with a line feed; takes the reference.  NULL: EXIT_FAILED. */
 int cli_print_json(json_t *);
+/* Text of strangers: what is not printable ASCII as \xHH, so that no terminal obeys it. */
+void cli_print_escaped(const char *);
 
 #endif

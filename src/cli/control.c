@@ -52,6 +52,20 @@ add_member(struct control_answer *out, const struct msg_member *member)
 	return ERR_OK;
 }
 
+static enum err
+add_opinion(struct control_answer *out, const struct msg_judged *judged)
+{
+	struct msg_judged *place;
+
+	if (out->opinion_count == LIMIT_OPINIONS_KEPT)
+		return ERR_FULL;
+	place = &out->opinions[out->opinion_count++];
+	*place = *judged;
+	place->model[sizeof(place->model) - 1] = '\0';
+	place->reason[sizeof(place->reason) - 1] = '\0';
+	return ERR_OK;
+}
+
 /* One packet into the answer; *done with the last.  NOTHING else is accepted. */
 static enum err
 take(uint32_t type, const void *buffer, size_t size_bytes, struct control_answer *out, bool *done)
@@ -66,6 +80,8 @@ take(uint32_t type, const void *buffer, size_t size_bytes, struct control_answer
 	}
 	if (type == MSG_MEMBER && size_bytes == sizeof(struct msg_member))
 		return add_member(out, buffer);
+	if (type == MSG_JUDGED && size_bytes == sizeof(struct msg_judged))
+		return add_opinion(out, buffer);
 	if (type == MSG_ANSWERED && size_bytes == sizeof(end)) {
 		memcpy(&end, buffer, sizeof(end));
 		*done = true;
@@ -79,7 +95,10 @@ static enum err
 ask_on(int fd, enum ask what, struct control_answer *out)
 {
 	struct msg_ask ask = { .version = MESSAGES_VERSION, .ask = (uint32_t)what };
-	static uint64_t buffer[(sizeof(struct msg_status) + sizeof(struct msg_member)) / 8 + 1];
+	static uint64_t buffer[(sizeof(struct msg_status) + sizeof(struct msg_member) +
+	                           sizeof(struct msg_judged)) /
+	                           8 +
+	                       1];
 	bool done = false;
 	enum err err;
 

@@ -12,6 +12,8 @@ struct control_answer {
 	struct msg_status status;   /* ASK_STATUS */
 	struct msg_member *members; /* ASK_MEMBERS; the caller frees */
 	size_t member_count;
+	struct msg_judged opinions[LIMIT_OPINIONS_KEPT]; /* ASK_OPINIONS, oldest first */
+	size_t opinion_count;
 };
 
 /* Prints what went wrong and what to do; EXIT_OK or EXIT_FAILED. */

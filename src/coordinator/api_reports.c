@@ -9,6 +9,26 @@
 #include "coordinator/reply.h"
 #include "sys/log.h"
 
+/* What a node says beyond the contract when a model was asked; all of it may be absent. */
+static bool
+read_opinion(const json_t *object, struct store_report *out, struct http_reply *reply)
+{
+	double opinion = -1;
+
+	out->opinion = -1;
+	if ((out->reason = body_string(object, "reason", LIMIT_REASON_BYTES + 1, true, reply)) ==
+	        NULL ||
+	    (out->model = body_string(object, "model", LIMIT_MODEL_NAME_BYTES + 1, true, reply)) ==
+	        NULL)
+		return false;
+	if (json_object_get(object, "opinion") == NULL)
+		return true;
+	if (!body_number(object, "opinion", 10, &opinion, reply))
+		return false;
+	out->opinion = (int)opinion;
+	return true;
+}
+
 static bool
 read_report(const json_t *object, struct store_report *out, struct http_reply *reply)
 {
@@ -35,7 +55,7 @@ read_report(const json_t *object, struct store_report *out, struct http_reply *r
 	}
 	if (memcmp(incident, none, sizeof(none)) == 0)
 		out->incident = "";
-	return true;
+	return read_opinion(object, out, reply);
 }
 
 /* Words alone go into the log, so that nobody forges a field of its line; the store keeps all. */
@@ -119,6 +139,12 @@ append_report(void *context, const struct store_report *r)
 
 	if (event != NULL && *r->incident != '\0')
 		json_object_set_new(event, "incident", json_string(r->incident));
+	if (event != NULL && *r->reason != '\0')
+		json_object_set_new(event, "reason", json_string(r->reason));
+	if (event != NULL && *r->model != '\0')
+		json_object_set_new(event, "model", json_string(r->model));
+	if (event != NULL && r->opinion >= 0)
+		json_object_set_new(event, "opinion", json_integer(r->opinion));
 	json_array_append_new(context, event);
 }
 

@@ -37,6 +37,9 @@ struct store_report {
 	const char *decision;
 	const char *method;
 	const char *incident; /* 16 hex digits or "" */
+	const char *reason;   /* a model's, or "" */
+	const char *model;    /* its name, or "" */
+	int opinion;          /* its score before any bound; -1: none */
 	const uint8_t *nonce; /* 16 bytes of its HTTP signature, or NULL */
 };
 

@@ -8,7 +8,7 @@
 #include "sys/log.h"
 
 #define FILE_NAME      "coordinator.db"
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define SET_ASIDE_MOST 1000
 
 /*
@@ -33,7 +33,14 @@ static const char schema_sql[] =
     " author BLOB NOT NULL, time_ms INTEGER NOT NULL, standing INTEGER NOT NULL,"
     " envelope BLOB NOT NULL);"
     "CREATE INDEX IF NOT EXISTS entry_evict ON entry(standing, author, number);"
-    "PRAGMA user_version=1;"
+    "COMMIT;";
+/* From version 1, and of a new file: a report may carry what a model thinks. */
+static const char upgrade_sql[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE report ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE report ADD COLUMN model TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE report ADD COLUMN opinion INTEGER NOT NULL DEFAULT -1;"
+    "PRAGMA user_version=2;"
     "COMMIT;";
 
 enum statement_id {
@@ -59,14 +66,15 @@ static const char *const statements_sql[STATEMENT_COUNT] = {
 	[EACH_NODE] = "SELECT name,address,key,timestamp_s,signature,seen_ms FROM node",
 	[ADD_REPORT] =
 	    "INSERT INTO report(reported_ms,node,score,event_type,source_ip,decision,method,"
-	    "incident,nonce) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+	    "incident,nonce,reason,model,opinion) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
 	/* Two a report: the table shrinks back after a limit was lowered, never in one long step. */
 	[PURGE_REPORTS] =
 	    "DELETE FROM report WHERE number IN (SELECT number FROM report"
 	    " WHERE number <= (SELECT max(number) FROM report) - ?1 ORDER BY number LIMIT 2)",
-	[EACH_REPORT] = "SELECT number,reported_ms,node,score,event_type,source_ip,decision,method,"
-	                "incident FROM (SELECT * FROM report WHERE reported_ms > ?1"
-	                " ORDER BY number DESC LIMIT ?2) ORDER BY number",
+	[EACH_REPORT] =
+	    "SELECT number,reported_ms,node,score,event_type,source_ip,decision,method,"
+	    "incident,reason,model,opinion FROM (SELECT * FROM report WHERE reported_ms > ?1"
+	    " ORDER BY number DESC LIMIT ?2) ORDER BY number",
 	[COUNT_REPORTS] = "SELECT coalesce(max(number) - min(number) + 1, 0) FROM report",
 	[HAS_ENTRY] = "SELECT 1 FROM entry WHERE hash=?1",
 	[ADD_ENTRY] =
@@ -246,7 +254,8 @@ open_file(const char *path, struct store **out)
 		err = ERR_VERSION;
 		goto fail;
 	}
-	if ((err = execute(s, schema_sql)) != ERR_OK)
+	if ((err = execute(s, schema_sql)) != ERR_OK ||
+	    (version < SCHEMA_VERSION && (err = execute(s, upgrade_sql)) != ERR_OK))
 		goto fail;
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
 		err = translate(s, sqlite3_prepare_v3(s->db, statements_sql[i], -1,
@@ -418,6 +427,9 @@ store_add_report(struct store *s, const struct store_report *r)
 	bind_text(st, 8, r->incident);
 	if (r->nonce != NULL)
 		bind_bytes(st, 9, r->nonce, 16);
+	bind_text(st, 10, r->reason);
+	bind_text(st, 11, r->model);
+	sqlite3_bind_int(st, 12, r->opinion);
 	if ((err = run(s, ADD_REPORT)) != ERR_OK)
 		goto fail;
 	bind_number(s->statements[PURGE_REPORTS], 1, LIMIT_REPORTS_KEPT);
@@ -449,6 +461,9 @@ report_row(sqlite3_stmt *st, void *context)
 		.decision = column_text(st, 6),
 		.method = column_text(st, 7),
 		.incident = column_text(st, 8),
+		.reason = column_text(st, 9),
+		.model = column_text(st, 10),
+		.opinion = sqlite3_column_int(st, 11),
 	};
 
 	rows->fn(rows->context, &report);

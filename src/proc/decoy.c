@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "proc/child.h"
+#include "proc/decoy_hints.h"
 #include "proc/profiles.h"
 #include "sys/log.h"
 
@@ -27,8 +28,8 @@ struct visitor {
 	struct loop_watch *watch;
 	int fd;
 	uint64_t touch, leave_ms;
-	uint32_t first_bytes, rest_bytes, total_bytes;
-	uint8_t *rest; /* LIMIT_CAPTURE_BYTES - first_bytes of room; NULL: nothing yet */
+	uint32_t first_bytes, size_bytes; /* told with the touch, and with what came since */
+	uint8_t *bytes;                   /* LIMIT_CAPTURE_BYTES of room; NULL: nothing came yet */
 };
 
 struct source {
@@ -113,16 +114,24 @@ arm(void)
 	loop_timer_set(decoy.timer, decoy.oldest == NULL ? UINT64_MAX : decoy.oldest->leave_ms);
 }
 
+/* All that came of a touch, of which first_bytes went with it. */
+static void
+tell_capture(uint64_t touch, const uint8_t *bytes, uint32_t first_bytes, uint32_t size_bytes)
+{
+	struct msg_capture capture = { .touch = touch, .total_bytes = size_bytes };
+
+	decoy_hints(bytes, size_bytes, &capture.hints);
+	if (decoy.engine != NULL && ipc_send(decoy.engine, MSG_CAPTURE, &capture, sizeof(capture),
+	                                bytes + first_bytes, size_bytes - first_bytes) != ERR_OK)
+		log_warn("capture of touch %llu is lost", (unsigned long long)touch);
+}
+
 static void
 leave(struct visitor *visitor)
 {
-	const struct msg_capture capture = { .touch = visitor->touch,
-		.total_bytes = visitor->total_bytes };
-
-	if (visitor->rest_bytes > 0 && decoy.engine != NULL &&
-	    ipc_send(decoy.engine, MSG_CAPTURE, &capture, sizeof(capture), visitor->rest,
-	        visitor->rest_bytes) != ERR_OK)
-		log_warn("capture of touch %llu is lost", (unsigned long long)visitor->touch);
+	if (visitor->size_bytes > 0)
+		tell_capture(
+		    visitor->touch, visitor->bytes, visitor->first_bytes, visitor->size_bytes);
 	if (visitor->previous != NULL)
 		visitor->previous->next = visitor->next;
 	else
@@ -134,7 +143,7 @@ leave(struct visitor *visitor)
 	decoy.visitor_count--;
 	loop_remove(visitor->watch);
 	close(visitor->fd);
-	free(visitor->rest);
+	free(visitor->bytes);
 	free(visitor);
 }
 
@@ -153,23 +162,21 @@ static void
 on_visitor(void *context, unsigned ready)
 {
 	struct visitor *visitor = context;
-	const uint32_t room = LIMIT_CAPTURE_BYTES - visitor->first_bytes;
 	ssize_t size;
 
 	(void)ready;
-	if (visitor->rest == NULL && (visitor->rest = malloc(room)) == NULL) {
+	if (visitor->bytes == NULL && (visitor->bytes = malloc(LIMIT_CAPTURE_BYTES)) == NULL) {
 		leave(visitor);
 		arm();
 		return;
 	}
-	size = recv(visitor->fd, visitor->rest + visitor->rest_bytes, room - visitor->rest_bytes,
-	    MSG_DONTWAIT);
+	size = recv(visitor->fd, visitor->bytes + visitor->size_bytes,
+	    LIMIT_CAPTURE_BYTES - visitor->size_bytes, MSG_DONTWAIT);
 	if (size == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (size > 0) {
-		visitor->rest_bytes += (uint32_t)size;
-		visitor->total_bytes += (uint32_t)size;
-		if (visitor->rest_bytes < room)
+		visitor->size_bytes += (uint32_t)size;
+		if (visitor->size_bytes < LIMIT_CAPTURE_BYTES)
 			return;
 	}
 	/* The end, an error, or as much as anybody wants to know. */
@@ -177,24 +184,38 @@ on_visitor(void *context, unsigned ready)
 	arm();
 }
 
+static bool
+keep_first(struct visitor *visitor, const uint8_t *first, uint32_t first_bytes)
+{
+	if (first_bytes == 0)
+		return true;
+	if ((visitor->bytes = malloc(LIMIT_CAPTURE_BYTES)) == NULL)
+		return false;
+	memcpy(visitor->bytes, first, first_bytes);
+	visitor->first_bytes = visitor->size_bytes = first_bytes;
+	return true;
+}
+
 static void
-linger(int fd, uint64_t touch, uint32_t first_bytes)
+linger(int fd, uint64_t touch, const uint8_t *first, uint32_t first_bytes)
 {
 	struct visitor *visitor;
 
 	if (decoy.visitor_count == LIMIT_DECOY_CONNECTIONS)
 		leave(decoy.oldest);
-	if ((visitor = calloc(1, sizeof(*visitor))) == NULL) {
+	if ((visitor = calloc(1, sizeof(*visitor))) == NULL ||
+	    !keep_first(visitor, first, first_bytes)) {
+		free(visitor);
 		close(fd);
 		return;
 	}
 	visitor->fd = fd;
 	visitor->touch = touch;
-	visitor->first_bytes = visitor->total_bytes = first_bytes;
 	visitor->leave_ms = loop_now_ms() + LIMIT_DECOY_LINGER_MS;
 	if (loop_add(decoy.child->loop, fd, LOOP_READ, on_visitor, visitor, &visitor->watch) !=
 	    ERR_OK) {
 		close(fd);
+		free(visitor->bytes);
 		free(visitor);
 		return;
 	}
@@ -219,6 +240,8 @@ take_one(const struct child_listener *listener)
 	struct sockaddr_storage far, near;
 	socklen_t far_bytes = sizeof(far), near_bytes = sizeof(near);
 	struct msg_touch touch = { .decoy = listener->about.index };
+	uint32_t first_bytes;
+	bool lingers;
 	ssize_t size;
 	enum err err;
 	int fd;
@@ -252,13 +275,18 @@ take_one(const struct child_listener *listener)
 	touch.touch = ++decoy.touches;
 	touch.seen_ms = loop_unix_ms();
 	touch.suppressed = decoy.suppressed;
-	err = ipc_send(
-	    decoy.engine, MSG_TOUCH, &touch, sizeof(touch), first, size > 0 ? (size_t)size : 0);
+	first_bytes = size > 0 ? (uint32_t)size : 0;
+	lingers = first_bytes < sizeof(first) && (size > 0 || (size == -1 && errno == EAGAIN));
+	touch.more = lingers || first_bytes > 0;
+	err = ipc_send(decoy.engine, MSG_TOUCH, &touch, sizeof(touch), first, first_bytes);
 	decoy.suppressed = err == ERR_OK ? 0 : decoy.suppressed + 1;
-	if (size == 0 || size == (ssize_t)sizeof(first) || (size == -1 && errno != EAGAIN))
-		close(fd);
-	else
-		linger(fd, touch.touch, size > 0 ? (uint32_t)size : 0);
+	if (lingers) {
+		linger(fd, touch.touch, first, first_bytes);
+		return true;
+	}
+	if (first_bytes > 0)
+		tell_capture(touch.touch, first, first_bytes, first_bytes);
+	close(fd);
 	return true;
 }
 

@@ -155,8 +155,12 @@ on_message(void *context, struct ipc *ipc, const struct ipc_message *m)
 	case ROLE_WATCH:
 		engine_hear_watch(e, m);
 		break;
+	case ROLE_ADVICE:
+		engine_hear_advice(e, m);
+		break;
 	case ROLE_PARENT:
 	case ROLE_ENGINE:
+	case ROLE_ANALYSER:
 	case ROLE_ID_COUNT:
 		break;
 	}
@@ -199,7 +203,7 @@ static void
 channel(struct child *child, enum role_id far, int fd)
 {
 	static const enum role_id roles[ROLE_ID_COUNT] = { ROLE_PARENT, ROLE_NOTARY, ROLE_ENFORCER,
-		ROLE_NET, ROLE_DECOY, ROLE_WATCH, ROLE_ENGINE };
+		ROLE_NET, ROLE_DECOY, ROLE_WATCH, ROLE_ENGINE, ROLE_ADVICE, ROLE_ANALYSER };
 	struct engine *e = &engine;
 	struct ipc_handler handler = { .message = on_message, .closed = on_closed };
 	enum err err;
@@ -221,6 +225,8 @@ channel(struct child *child, enum role_id far, int fd)
 		engine_tell(e, far, MSG_REPLAY, NULL, 0, (struct span){ 0 });
 	else if (far == ROLE_ENFORCER && e->replayed)
 		engine_enforce_again(e);
+	else if (far == ROLE_ADVICE)
+		engine_advice_again(e);
 	engine_open_when_ready(e);
 }
 
@@ -274,7 +280,8 @@ start(struct child *child)
 	if ((err = loop_timer_new(e->loop, on_timer, e, &e->timer)) != ERR_OK)
 		return err;
 	if ((err = loop_timer_new(e->loop, on_later, e, &e->later_timer)) != ERR_OK ||
-	    (err = engine_tell_start(e)) != ERR_OK || (err = engine_post_start(e)) != ERR_OK)
+	    (err = engine_tell_start(e)) != ERR_OK || (err = engine_post_start(e)) != ERR_OK ||
+	    (err = engine_advice_start(e)) != ERR_OK)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,

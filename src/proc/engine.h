@@ -9,6 +9,7 @@
  * engine_act.c      carrying out the core's actions
  * engine_report.c   log lines, and what the coordinator is told
  * engine_post.c     how it is told
+ * engine_advice.c   what the analyser is asked, and what becomes of its opinion
  * engine_control.c  answers to the phalanx program
  */
 #ifndef PROC_ENGINE_H
@@ -59,6 +60,35 @@ struct engine_post {
 struct engine_object {
 	size_t size_bytes;
 	uint8_t *bytes;
+};
+
+/* What the coordinator is told of one event; later again, with an opinion. */
+struct engine_report {
+	struct incident_id incident;
+	enum event_class class;
+	struct address source;
+	uint32_t floor; /* the rules' score */
+	const char *decision;
+};
+
+enum question_state {
+	QUESTION_FREE,
+	QUESTION_GATHERING, /* what the client says may still come */
+	QUESTION_ASKED,
+	QUESTION_QUIET /* answered or given up; repeats are counted */
+};
+
+/* An event that the analyser is asked about, with its repeats: one a source. */
+struct engine_question {
+	enum question_state state;
+	uint32_t request;
+	uint64_t touch;   /* whose MSG_CAPTURE it waits for */
+	uint64_t due_ms;  /* GATHERING: ask then.  ASKED: give up.  QUIET: a new question may be asked */
+	uint64_t last_ms; /* of this source's events */
+	uint64_t report_ms; /* ai-first: nobody was told yet, and is at this time; UINT64_MAX: told */
+	uint32_t repeats; /* since it was asked */
+	struct engine_report report;
+	struct engine_ask *ask; /* while GATHERING */
 };
 
 #define ENGINE_KEPT     64
@@ -118,6 +148,13 @@ struct engine {
 
 	struct msg_telemetry telemetry;
 
+	/* the analyser */
+	struct engine_question questions[LIMIT_ADVICE_SOURCES];
+	struct loop_timer *advice_timer;
+	uint64_t next_question_ms;
+	struct msg_judged *opinions; /* LIMIT_OPINIONS_KEPT of them, the oldest is overwritten */
+	uint64_t opinion_count, unanswered_count;
+
 	struct ipc *controls[ENGINE_CONTROLS];
 	struct core_actions actions;
 };
@@ -169,6 +206,20 @@ bool engine_append_done(struct engine *, uint32_t request);
 /* engine_report.c */
 void engine_notice(struct engine *, const struct core_action *);
 void engine_heartbeat(struct engine *); /* if one is due */
+/* To the coordinator: by the rules, or (opinion not NULL) with what the model made of it. */
+void engine_report(struct engine *, const struct engine_report *, const struct msg_opinion *);
+
+/* engine_advice.c */
+MUST_USE enum err engine_advice_start(struct engine *);
+/* After a touch was carried out: ask about it, later. */
+void engine_advise(struct engine *, const struct msg_touch *, struct span evidence);
+/* The rest of what came. */
+void engine_advise_more(struct engine *, const struct msg_capture *, struct span rest);
+/* Does nobody hear of this touch before the analyser was asked? */
+bool engine_advice_first(const struct engine *, const struct core_action *);
+void engine_hear_advice(struct engine *, const struct ipc_message *);
+/* A new advice process was asked for nothing yet. */
+void engine_advice_again(struct engine *);
 
 /* engine_post.c */
 MUST_USE enum err engine_post_start(struct engine *);
@@ -186,6 +237,8 @@ void engine_signed(struct engine *, const struct msg_signed *);
 void engine_posted(struct engine *, const struct msg_posted *);
 
 const char *engine_member_name(const struct engine *, member_index);
+/* "quarantine" or "monitor": what the rules made of a touch. */
+const char *engine_decision(const struct engine *, const struct core_action *);
 
 /* engine_control.c */
 void engine_control(struct engine *, int fd);

@@ -51,6 +51,9 @@ fill_status(struct engine *e, struct msg_status *s)
 	s->status = (uint32_t)member.status;
 	s->cpu_percent = e->telemetry.cpu_percent;
 	s->memory_percent = e->telemetry.memory_percent;
+	s->analysis = (uint32_t)e->config->analysis;
+	s->opinions = e->opinion_count;
+	s->unanswered = e->unanswered_count;
 	s->synced = view.synced;
 	s->lost_state = view.lost_state;
 	s->clock_off = view.clock_off;
@@ -85,6 +88,21 @@ fill_member(const struct engine *e, member_index index, struct msg_member *m)
 	m->precaution_stood_down = view.precaution_stood_down;
 }
 
+/* Oldest first. */
+static enum err
+tell_opinions(const struct engine *e, struct ipc *client)
+{
+	const uint64_t count = e->opinion_count;
+	enum err err = ERR_OK;
+	uint64_t i;
+
+	for (i = count < LIMIT_OPINIONS_KEPT ? 0 : count - LIMIT_OPINIONS_KEPT;
+	     i < count && err == ERR_OK; i++)
+		err = ipc_send(client, MSG_JUDGED, &e->opinions[i % LIMIT_OPINIONS_KEPT],
+		    sizeof(*e->opinions), NULL, 0);
+	return err;
+}
+
 static enum err
 answer(struct engine *e, struct ipc *client, enum ask ask)
 {
@@ -103,6 +121,8 @@ answer(struct engine *e, struct ipc *client, enum ask ask)
 			err = ipc_send(client, MSG_MEMBER, &member, sizeof(member), NULL, 0);
 		}
 		return err;
+	case ASK_OPINIONS:
+		return tell_opinions(e, client);
 	}
 	return ERR_RANGE;
 }

@@ -15,6 +15,15 @@ address_is_sane(const struct address *a)
 	return a->family == 4 || a->family == 6;
 }
 
+static bool
+hints_are_sound(const struct msg_hints *hints)
+{
+	return hints->banner.size_bytes <= LIMIT_HINT_BYTES &&
+	       hints->username.size_bytes <= LIMIT_HINT_BYTES &&
+	       hints->user_agent.size_bytes <= LIMIT_HINT_BYTES &&
+	       hints->path.size_bytes <= LIMIT_HINT_BYTES;
+}
+
 void
 engine_hear_decoy(struct engine *e, const struct ipc_message *m)
 {
@@ -38,13 +47,18 @@ engine_hear_decoy(struct engine *e, const struct ipc_message *m)
 		event.touch.data_seen = tail_bytes > 0;
 		event.touch.evidence = (struct span){ tail, tail_bytes };
 		engine_feed(e, &event);
+		engine_advise(e, touch, event.touch.evidence);
 		if (touch->suppressed > 0)
 			log_warn("decoy: %u touches suppressed before this one", touch->suppressed);
 		return;
 	case MSG_CAPTURE:
 		capture = ipc_expect(m, sizeof(*capture), &tail, &tail_bytes);
-		if (capture == NULL || tail_bytes > LIMIT_CAPTURE_BYTES)
+		if (capture == NULL || tail_bytes > LIMIT_CAPTURE_BYTES ||
+		    !hints_are_sound(&capture->hints))
 			break;
+		engine_advise_more(e, capture, (struct span){ tail, tail_bytes });
+		if (tail_bytes == 0)
+			return;
 		log_info("decoy: touch %llu captured %u bytes: %.*s",
 		    (unsigned long long)capture->touch, capture->total_bytes,
 		    (int)(tail_bytes < 256 ? tail_bytes : 256), (const char *)tail);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/rules.h"
 #include "proc/engine_text.h"
 #include "sys/log.h"
 
@@ -62,8 +63,8 @@ put_endpoint(struct text *t, const char *key, const struct endpoint *endpoint)
 	    endpoint->port);
 }
 
-static const char *
-decision_of(const struct engine *e, const struct core_action *action)
+const char *
+engine_decision(const struct engine *e, const struct core_action *action)
 {
 	if (e->config->mode == CONFIG_OBSERVE)
 		return "monitor";
@@ -81,21 +82,51 @@ decision_of(const struct engine *e, const struct core_action *action)
 	return "monitor";
 }
 
+/* The reason was written by a model that an attacker may have talked to. */
 static void
-report_touch(struct engine *e, const struct core_action *action)
+put_opinion(struct text *t, const struct msg_opinion *opinion)
 {
+	text_put(t, ",\"opinion\":%u,\"model\":\"", opinion->opinion);
+	text_put_json(t, opinion->model);
+	text_put(t, "\",\"reason\":\"");
+	text_put_json(t, opinion->reason);
+	text_put(t, "\"");
+}
+
+void
+engine_report(
+    struct engine *e, const struct engine_report *report, const struct msg_opinion *opinion)
+{
+	const uint32_t score = opinion == NULL
+	                           ? report->floor
+	                           : rules_bound(report->class, report->floor, opinion->opinion);
 	struct text text = { .size = 0 };
 	char source[46];
 
-	address_format(&action->notice.source.address, source);
+	address_format(&report->source, source);
 	text_put(&text,
 	    "{\"node_id\":\"%s\",\"score\":%u,\"event_type\":\"%s\",\"source_ip\":\"%s\","
-	    "\"decision\":\"%s\",\"method\":\"rule-based\",\"incident\":\"",
-	    e->config->name, action->notice.score, event_class_text(action->notice.class), source,
-	    decision_of(e, action));
-	text_put_hex(&text, action->incident.bytes, sizeof(action->incident.bytes));
-	text_put(&text, "\"}");
+	    "\"decision\":\"%s\",\"method\":\"%s\",\"incident\":\"",
+	    e->config->name, score, event_class_text(report->class), source, report->decision,
+	    opinion == NULL ? "rule-based" : "ai");
+	text_put_hex(&text, report->incident.bytes, sizeof(report->incident.bytes));
+	text_put(&text, "\"");
+	if (opinion != NULL)
+		put_opinion(&text, opinion);
+	text_put(&text, "}");
 	engine_post(e, HTTP_REPORT, text.bytes, text.size);
+}
+
+static void
+report_touch(struct engine *e, const struct core_action *action)
+{
+	const struct engine_report report = { .incident = action->incident,
+		.class = action->notice.class,
+		.source = action->notice.source.address,
+		.floor = action->notice.score,
+		.decision = engine_decision(e, action) };
+
+	engine_report(e, &report, NULL);
 }
 
 static void
@@ -112,7 +143,7 @@ put_touch(const struct engine *e, struct text *t, const struct core_action *acti
 	}
 	text_put(t, " event=%s score=%u method=rule-based cause=%s decision=%s",
 	    event_class_text(action->notice.class), action->notice.score,
-	    cause_text(action->notice.cause), decision_of(e, action));
+	    cause_text(action->notice.cause), engine_decision(e, action));
 }
 
 static void
@@ -190,7 +221,7 @@ engine_notice(struct engine *e, const struct core_action *action)
 	log_notice(e, action);
 	gather_object(e, action);
 	if (action->notice.notice == NOTICE_TOUCH && action->notice.cause != CAUSE_REPEATED &&
-	    action->notice.cause != CAUSE_IGNORED)
+	    action->notice.cause != CAUSE_IGNORED && !engine_advice_first(e, action))
 		report_touch(e, action);
 	/* The page shows a change of state at once, not at the next heartbeat. */
 	if (action->notice.notice == NOTICE_TOUCH || action->notice.notice == NOTICE_SELF_REPORT ||

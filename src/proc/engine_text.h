@@ -32,6 +32,25 @@ text_put(struct text *t, const char *format, ...)
 		t->size = sizeof(t->bytes) - 1;
 }
 
+/* Inside a string of JSON.  What follows must fit, so it ends early: TEXT_REST are left. */
+#define TEXT_REST 128
+
+static inline void
+text_put_json(struct text *t, const char *from)
+{
+	for (; *from != '\0' && t->size + 6 + TEXT_REST < sizeof(t->bytes); from++) {
+		const unsigned char c = (unsigned char)*from;
+
+		if (c == '"' || c == '\\')
+			text_put(t, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			text_put(t, "\\u%04x", c);
+		else
+			t->bytes[t->size++] = (char)c;
+	}
+	t->bytes[t->size] = '\0';
+}
+
 static inline void
 text_put_hex(struct text *t, const uint8_t *bytes, size_t size_bytes)
 {

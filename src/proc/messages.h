@@ -25,6 +25,8 @@ enum role_id {
 	ROLE_DECOY = 4,
 	ROLE_WATCH = 5,
 	ROLE_ENGINE = 6,
+	ROLE_ADVICE = 7,
+	ROLE_ANALYSER = 8,
 	ROLE_ID_COUNT
 };
 
@@ -39,6 +41,7 @@ enum message_type {
 	MSG_RELOAD,        /* struct msg_config: what may change at run time */
 	/* child -> parent */
 	MSG_READY = 16,    /* struct msg_ready: sandboxed */
+	MSG_FAULTY,        /* nothing; from advice: the analyser hangs or answers garbage */
 
 	/* decoy -> engine */
 	MSG_TOUCH = 32,    /* struct msg_touch + captured bytes */
@@ -84,11 +87,17 @@ enum message_type {
 	MSG_POSTED,        /* struct msg_posted + body */
 	MSG_ALARM,         /* struct msg_alarm */
 
+	/* engine -> advice */
+	MSG_ADVISE = 112,  /* struct msg_advise + the first captured bytes */
+	/* advice -> engine */
+	MSG_OPINION,       /* struct msg_opinion */
+
 	/* a control client (phalanx) <-> engine, over a unix SOCK_SEQPACKET */
 	MSG_ASK = 120,     /* struct msg_ask */
 	MSG_STATUS,        /* struct msg_status */
 	MSG_MEMBER,        /* struct msg_member, one a member */
-	MSG_ANSWERED       /* struct msg_answered: the end of an answer */
+	MSG_ANSWERED,      /* struct msg_answered: the end of an answer */
+	MSG_JUDGED         /* struct msg_judged, one an opinion that is remembered */
 };
 
 /* ---- parent ---------------------------------------------------------------- */
@@ -99,7 +108,7 @@ struct msg_config {
 	struct config config;
 };
 
-enum listener_kind { LISTENER_P2P = 1, LISTENER_DECOY = 2 };
+enum listener_kind { LISTENER_P2P = 1, LISTENER_DECOY = 2, LISTENER_ANALYSER = 3 };
 
 struct msg_listener {
 	uint32_t kind;  /* enum listener_kind */
@@ -125,11 +134,24 @@ struct msg_touch {
 	struct endpoint source, destination;
 	uint32_t decoy; /* index in config.decoys */
 	uint32_t suppressed; /* touches dropped before this one, flood */
+	uint8_t more;        /* a MSG_CAPTURE follows, or may: as soon as anything came */
+};
+
+/* A client's own words: bytes as they came, nothing is at their end. */
+struct msg_text {
+	uint16_t size_bytes;
+	uint8_t bytes[LIMIT_HINT_BYTES];
+};
+
+/* What a client said of itself, as far as the protocol was recognised. */
+struct msg_hints {
+	struct msg_text banner, username, user_agent, path;
 };
 
 struct msg_capture {
 	uint64_t touch;
 	uint32_t total_bytes; /* seen in all, may exceed what is copied */
+	struct msg_hints hints;
 };
 
 struct msg_telemetry {
@@ -190,6 +212,39 @@ struct msg_effective {
 
 struct msg_drift {
 	uint32_t missing, surplus, repaired;
+};
+
+/* ---- advice ------------------------------------------------------------------ */
+
+/* One event to score, its repeats counted.  One question at a time. */
+struct msg_advise {
+	uint32_t request;
+	uint32_t class;           /* enum event_class */
+	struct endpoint source;
+	uint16_t port;            /* of the decoy */
+	uint32_t count;           /* from 1 */
+	uint64_t seen_ms;         /* Unix */
+	uint64_t since_last_ms;   /* since this source's last event; 0: none known */
+	uint64_t captured_bytes;  /* seen in all */
+	float cpu_percent, memory_percent;
+	struct msg_hints hints;
+};
+
+/*
+ * Advice, never more: the engine bounds the score with its own floor and
+ * ceiling.  Text ends with a zero byte, is UTF-8 and holds no control
+ * character.
+ */
+struct msg_opinion {
+	uint32_t request;
+	uint32_t error;           /* enum err; OK: the analyser answered */
+	uint32_t latency_ms;
+	uint8_t has_opinion;
+	uint8_t opinion;          /* 0..10 */
+	char model[LIMIT_MODEL_NAME_BYTES + 1];
+	char digest[LIMIT_MODEL_DIGEST_BYTES + 1];
+	char rejected[LIMIT_REJECTION_BYTES + 1];
+	char reason[LIMIT_REASON_BYTES + 1];
 };
 
 /* ---- notary ------------------------------------------------------------------ */
@@ -314,7 +369,7 @@ struct msg_alarm {
 
 /* ---- control --------------------------------------------------------------------- */
 
-enum ask { ASK_STATUS = 1, ASK_MEMBERS = 2 };
+enum ask { ASK_STATUS = 1, ASK_MEMBERS = 2, ASK_OPINIONS = 3 };
 
 struct msg_ask {
 	uint32_t version;
@@ -333,6 +388,8 @@ struct msg_status {
 	uint32_t locked;        /* enum strength */
 	uint32_t status;        /* enum node_status */
 	float cpu_percent, memory_percent;
+	uint32_t analysis;      /* enum config_analysis */
+	uint64_t opinions, unanswered;
 	uint8_t synced, lost_state, clock_off, coordinator_up;
 	struct msg_effective features;
 	struct msg_drift drift;
@@ -349,6 +406,16 @@ struct msg_member {
 	struct address address;
 	uint8_t is_self, is_head, linked, alive, certified, confessed, precaution_stands,
 	    precaution_stood_down;
+};
+
+struct msg_judged {
+	uint64_t time_ms; /* Unix */
+	struct incident_id incident;
+	struct address source;
+	uint32_t class;   /* enum event_class */
+	uint32_t floor, opinion, score, count;
+	char model[LIMIT_MODEL_NAME_BYTES + 1];
+	char reason[LIMIT_REASON_BYTES + 1];
 };
 
 struct msg_answered {

@@ -36,7 +36,8 @@ struct process {
 	pid_t pid;
 	struct ipc *ipc;
 	struct loop_timer *timer;
-	bool was_up; /* ever */
+	bool was_up;   /* ever */
+	bool optional; /* the node does without */
 	uint64_t up_ms, backoff_ms;
 	int exit_status; /* of waitpid(), for CHILD_EXITED */
 };
@@ -50,9 +51,6 @@ static struct {
 	struct parent_listeners listeners;
 	bool stopping, announced;
 	int status;
-	struct resolver *resolver;
-	struct loop_watch *resolver_watch;
-	struct loop_timer *resolver_timer;
 } self;
 
 /* In the order of starting; leaving goes the other way round. */
@@ -63,6 +61,8 @@ static struct process processes[] = {
 	{ .role = ROLE_WATCH, .name = "watch", .file = "phalanx-watch" },
 	{ .role = ROLE_DECOY, .name = "decoy", .file = "phalanx-decoy" },
 	{ .role = ROLE_NET, .name = "net", .file = "phalanx-net" },
+	{ .role = ROLE_ADVICE, .name = "advice", .file = "phalanx-advice" },
+	{ .role = ROLE_ANALYSER, .name = "analyser", .file = "phalanx-analyser", .optional = true },
 };
 #define PROCESSES (sizeof(processes) / sizeof(processes[0]))
 
@@ -70,16 +70,32 @@ static void step(struct process *, enum child_event);
 static void stop_next(void);
 
 static struct process *
-engine(void)
+process_of(enum role_id role)
 {
 	size_t i;
 
-	for (i = 0; processes[i].role != ROLE_ENGINE; i++)
+	for (i = 0; processes[i].role != role; i++)
 		;
 	return &processes[i];
 }
 
+static struct process *
+engine(void)
+{
+	return process_of(ROLE_ENGINE);
+}
+
 /* ---- one process ----------------------------------------------------------------- */
+
+/* The kernel sees when it dies; that it hangs or talks nonsense, only who asks it. */
+static void
+end_faulty(struct process *analyser)
+{
+	if (analyser->state != CHILD_UP)
+		return;
+	log_warn("%s (pid %d) hangs or answers garbage: killed", analyser->name, analyser->pid);
+	(void)kill(analyser->pid, SIGKILL);
+}
 
 static void
 from_child(void *context, struct ipc *ipc, const struct ipc_message *message)
@@ -88,6 +104,10 @@ from_child(void *context, struct ipc *ipc, const struct ipc_message *message)
 	const struct msg_ready *ready = ipc_expect(message, sizeof(*ready), NULL, NULL);
 
 	(void)ipc;
+	if (message->type == MSG_FAULTY && process->role == ROLE_ADVICE) {
+		end_faulty(process_of(ROLE_ANALYSER));
+		return;
+	}
 	if (message->type != MSG_READY || ready == NULL) {
 		log_warn("%s: message %u is refused", process->name, message->type);
 		return;
@@ -115,7 +135,18 @@ static bool
 wants(enum role_id role, uint32_t kind)
 {
 	return (role == ROLE_NET && kind == LISTENER_P2P) ||
-	       (role == ROLE_DECOY && kind == LISTENER_DECOY);
+	       (role == ROLE_DECOY && kind == LISTENER_DECOY) ||
+	       (role == ROLE_ANALYSER && kind == LISTENER_ANALYSER);
+}
+
+/* Without its door there is nothing for it to do: listen_analyser() said why. */
+static bool
+is_wanted(const struct process *process)
+{
+	const struct parent_listeners *all = &self.listeners;
+
+	return process->role != ROLE_ANALYSER ||
+	       all->each[all->count - 1].about.kind == LISTENER_ANALYSER;
 }
 
 static enum err
@@ -204,9 +235,10 @@ came_up(struct process *process)
 	for (i = 0; i < PROCESSES; i++) {
 		struct process *other = &processes[i];
 
-		all = all && other->state == CHILD_UP;
-		if (other->role == ROLE_ENGINE || other->state != CHILD_UP ||
-		    engine()->state != CHILD_UP)
+		all = all && (other->state == CHILD_UP || other->optional);
+		/* The analyser is asked through its door, by whoever may: it has no way in here. */
+		if (other->role == ROLE_ENGINE || other->role == ROLE_ANALYSER ||
+		    other->state != CHILD_UP || engine()->state != CHILD_UP)
 			continue;
 		if (process->role == ROLE_ENGINE || other == process)
 			wire(other);
@@ -266,6 +298,12 @@ ended(struct process *process)
 		return;
 	}
 	/* Not a crash: it said on its way out what it lacks, and will lack it again. */
+	if (gave_up && process->optional) {
+		process->state = CHILD_DOWN;
+		log_warn("%s cannot start; see its lines above. Going on without, until a reload",
+		    process->name);
+		return;
+	}
 	if (gave_up) {
 		process->state = CHILD_DOWN;
 		log_error("%s cannot start; see its lines above", process->name);
@@ -285,7 +323,7 @@ try_start(struct process *process)
 	if (err == ERR_OK || process->pid != 0) {
 		process->state = CHILD_STARTING;
 		loop_timer_set(process->timer, loop_now_ms() + LIMIT_CHILD_READY_MS);
-	} else if (!process->was_up) {
+	} else if (!process->was_up && !process->optional) {
 		log_error("%s cannot be started: %s", process->name, err_text(err));
 		stop_all(1);
 	} else {
@@ -369,7 +407,7 @@ stop_next(void)
 	loop_stop(self.loop, self.status);
 }
 
-/* ---- the coordinator's address ------------------------------------------------------- */
+/* ---- a configuration that changed ----------------------------------------------------- */
 
 static void
 broadcast(void)
@@ -384,82 +422,6 @@ broadcast(void)
 		        0) != ERR_OK)
 			log_warn("%s cannot be told of the configuration", processes[i].name);
 	}
-}
-
-static bool
-take_answer(int timeout_ms)
-{
-	struct address *address = &self.config.config.coordinator.address;
-	enum err err = resolver_take(self.resolver, timeout_ms, address);
-
-	if (err == ERR_AGAIN)
-		return false;
-	loop_remove(self.resolver_watch);
-	self.resolver_watch = NULL;
-	resolver_free(self.resolver);
-	self.resolver = NULL;
-	if (err == ERR_OK)
-		return true;
-	log_warn("coordinator %s: name not found; going on without, next try in %d s",
-	    self.config.config.coordinator_host, LIMIT_RESOLVE_RETRY_MS / 1000);
-	loop_timer_set(self.resolver_timer, loop_now_ms() + LIMIT_RESOLVE_RETRY_MS);
-	return false;
-}
-
-static void
-on_resolved(void *context, unsigned ready)
-{
-	(void)context;
-	(void)ready;
-	if (take_answer(0))
-		broadcast();
-}
-
-static enum err
-resolve(void)
-{
-	enum err err;
-
-	err = resolver_start(self.config.config.coordinator_host, &self.resolver);
-	if (err != ERR_OK)
-		return err;
-	err = loop_add(self.loop, resolver_fd(self.resolver), LOOP_READ, on_resolved, NULL,
-	    &self.resolver_watch);
-	if (err != ERR_OK) {
-		resolver_free(self.resolver);
-		self.resolver = NULL;
-	}
-	return err;
-}
-
-static void
-on_resolve_again(void *context)
-{
-	(void)context;
-	if (resolve() != ERR_OK)
-		loop_timer_set(self.resolver_timer, loop_now_ms() + LIMIT_RESOLVE_RETRY_MS);
-}
-
-/* Waits a little, so that in the usual case nobody starts without. */
-static enum err
-resolve_first(void)
-{
-	struct config *config = &self.config.config;
-	enum err err;
-
-	if ((err = loop_timer_new(self.loop, on_resolve_again, NULL, &self.resolver_timer)) !=
-	    ERR_OK)
-		return err;
-	if (config->coordinator_host[0] == '\0' || config->coordinator.address.family != 0)
-		return ERR_OK;
-	if (strcmp(config->coordinator_host, "localhost") == 0) {
-		(void)address_parse("127.0.0.1", &config->coordinator.address);
-		return ERR_OK;
-	}
-	if ((err = resolve()) != ERR_OK)
-		return err;
-	(void)take_answer(LIMIT_RESOLVE_MS);
-	return ERR_OK;
 }
 
 /* ---- signals and control clients --------------------------------------------------------- */
@@ -501,7 +463,28 @@ needs_restart(const struct config *old, const struct config *new)
 		return "[decoys]";
 	if (strcmp(old->coordinator_url, new->coordinator_url) != 0)
 		return "[coordinator] url";
+	if (strcmp(old->sidecar_path, new->sidecar_path) != 0 ||
+	    strcmp(old->sidecar_host, new->sidecar_host) != 0 ||
+	    old->sidecar_port != new->sidecar_port || old->run_analyser != new->run_analyser ||
+	    strcmp(old->model_url, new->model_url) != 0)
+		return "[analyser] sidecar_addr, sidecar_port, run or ollama_url";
 	return NULL;
+}
+
+/* Cheaper than a second way for it to take a configuration: it holds nothing but a cache. */
+static void
+restart_analyser(void)
+{
+	struct process *analyser = process_of(ROLE_ANALYSER);
+
+	if (analyser->state == CHILD_DOWN && is_wanted(analyser)) {
+		loop_timer_set(analyser->timer, loop_now_ms());
+	} else if (analyser->state == CHILD_UP) {
+		analyser->state = CHILD_STOPPING;
+		loop_timer_set(analyser->timer, loop_now_ms() + LIMIT_CHILD_STOP_MS);
+		if (ipc_send(analyser->ipc, MSG_STOP, NULL, 0, NULL, 0) != ERR_OK)
+			(void)kill(analyser->pid, SIGKILL);
+	}
 }
 
 static void
@@ -520,8 +503,11 @@ reload(void)
 	}
 	new.uid_base = old->uid_base;
 	new.coordinator = old->coordinator;
+	new.sidecar_address = old->sidecar_address;
+	new.model_address = old->model_address;
 	*old = new;
 	broadcast();
+	restart_analyser();
 	log_info("configuration reloaded");
 }
 
@@ -638,7 +624,8 @@ prepare(void)
 	    self.loop, self.listeners.control_fd, LOOP_READ, on_control, NULL, &control_watch);
 	if (err != ERR_OK)
 		return err;
-	if ((err = enter_sandbox()) != ERR_OK || (err = resolve_first()) != ERR_OK)
+	if ((err = enter_sandbox()) != ERR_OK ||
+	    (err = names_start(self.loop, config, broadcast)) != ERR_OK)
 		return err;
 	for (i = 0; i < PROCESSES; i++) {
 		processes[i].backoff_ms = LIMIT_RESTART_MIN_MS;
@@ -679,6 +666,7 @@ main(int argc, char **argv)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || prepare() != ERR_OK)
 		return 1;
 	for (i = 0; i < PROCESSES && !self.stopping; i++)
-		try_start(&processes[i]);
+		if (is_wanted(&processes[i]))
+			try_start(&processes[i]);
 	return loop_run(self.loop);
 }

@@ -17,12 +17,17 @@ struct parent_listener {
 };
 
 struct parent_listeners {
-	struct parent_listener each[LIMIT_DECOYS + 1]; /* the mesh port first */
+	struct parent_listener each[LIMIT_DECOYS + 2]; /* the mesh port first */
 	size_t count;
 	int control_fd;
 };
 
-/* On error a line in the log names the port, who wants it and what to do.  LOCKED, DENIED, IO. */
+/*
+ * The analyser's socket is the last one, if this node is to run one; else a
+ * line says why not.
+ * On error a line in the log names the port, who wants it and what to do.  LOCKED,
+ * DENIED, IO.
+ */
 MUST_USE enum err listen_all(const struct config *, struct parent_listeners *out);
 /* A client that may ask: root or our own uid.  AGAIN, DENIED. */
 MUST_USE enum err listen_accept(int control_fd, int *out);
@@ -37,7 +42,7 @@ MUST_USE enum err files_hand_over(const struct config *);
 /* Can roles have uids of their own here?  Says why not, once. */
 bool files_uids_usable(uint32_t uid_base);
 
-/* ---- parent_resolve.c: the coordinator's name, looked up by a child of its own ----- */
+/* ---- parent_resolve.c: a name, looked up by a child of its own -------------------- */
 
 struct resolver; /* opaque: one lookup under way */
 
@@ -47,5 +52,13 @@ int resolver_fd(const struct resolver *); /* readable once there is an answer */
 /* NOT_FOUND; AGAIN if timeout_ms ran out first. */
 MUST_USE enum err resolver_take(struct resolver *, int timeout_ms, struct address *out);
 void resolver_free(struct resolver *); /* accepts NULL; ends the child */
+
+/* ---- parent_names.c: the names that the configuration may hold --------------------- */
+
+/*
+ * Fills in the addresses of coordinator, analyser and model.  Waits a little,
+ * so that in the usual case nobody starts without; found() hears of later ones.
+ */
+MUST_USE enum err names_start(struct loop *, struct config *, void (*found)(void));
 
 #endif

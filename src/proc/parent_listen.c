@@ -7,14 +7,16 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "proc/parent.h"
 #include "sys/log.h"
 
-#define MESH_BACKLOG    512
-#define DECOY_BACKLOG   LIMIT_DECOY_CONNECTIONS
-#define CONTROL_BACKLOG 16
+#define MESH_BACKLOG     512
+#define DECOY_BACKLOG    LIMIT_DECOY_CONNECTIONS
+#define CONTROL_BACKLOG  16
+#define ANALYSER_BACKLOG 16
 
 union any_address {
 	struct sockaddr base;
@@ -87,21 +89,21 @@ refuse(uint16_t port, const char *whose, const char *key)
 	return ERR_IO;
 }
 
+/* For us alone, 0600.  LOCKED: somebody answers there.  IO, and errno says why. */
 static enum err
-listen_control(const char *path, int *out)
+bind_path(const char *path, int type, int backlog, int *out)
 {
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
 	mode_t mask;
-	int fd, bound;
+	int fd, bound, saved;
 
 	if (strlen(path) >= sizeof(where.sun_path))
 		return ERR_OVERSIZE;
 	memcpy(where.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		goto fail;
+		return ERR_IO;
 	if (connect(fd, (struct sockaddr *)&where, sizeof(where)) == 0) {
-		log_error("another phalanxd answers on %s: stop it first, or set state_dir", path);
 		close(fd);
 		return ERR_LOCKED;
 	}
@@ -110,16 +112,28 @@ listen_control(const char *path, int *out)
 	mask = umask(0177);
 	bound = bind(fd, (struct sockaddr *)&where, sizeof(where));
 	(void)umask(mask);
-	if (bound == -1 || listen(fd, CONTROL_BACKLOG) == -1)
+	if (bound == -1 || listen(fd, backlog) == -1)
 		goto fail;
 	*out = fd;
 	return ERR_OK;
 
 fail:
-	log_errno("control socket %s", path);
-	if (fd != -1)
-		close(fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
 	return ERR_IO;
+}
+
+static enum err
+listen_control(const char *path, int *out)
+{
+	enum err err = bind_path(path, SOCK_SEQPACKET, CONTROL_BACKLOG, out);
+
+	if (err == ERR_LOCKED)
+		log_error("another phalanxd answers on %s: stop it first, or set state_dir", path);
+	else if (err == ERR_IO)
+		log_errno("control socket %s", path);
+	return err;
 }
 
 static enum err
@@ -142,6 +156,45 @@ listen_decoy(const struct config *config, uint32_t index, struct parent_listener
 	return ERR_OK;
 }
 
+/*
+ * Another's analyser may answer there already: then it is asked, and none is
+ * started.  Only root and the one process that asks reach the socket.
+ */
+static void
+listen_analyser(const struct config *config, struct parent_listeners *out)
+{
+	struct parent_listener *listener = &out->each[out->count];
+	char program[LIMIT_PATH_BYTES + 32];
+	const uid_t caller =
+	    config->uid_base == 0 ? getuid() : config->uid_base + (uint32_t)ROLE_ADVICE;
+	enum err err;
+
+	if (!config->run_analyser || config->sidecar_port != 0)
+		return;
+	snprintf(program, sizeof(program), "%s/phalanx-analyser", config->libexec_dir);
+	if (access(program, X_OK) == -1) {
+		log_info("no analyser: %s is not there; the rules answer alone", program);
+		return;
+	}
+	err = bind_path(config->sidecar_path, SOCK_STREAM, ANALYSER_BACKLOG, &listener->fd);
+	if (err == ERR_LOCKED) {
+		log_info("an analyser answers on %s: none is started", config->sidecar_path);
+		return;
+	}
+	if (err == ERR_OK && caller != getuid() &&
+	    chown(config->sidecar_path, caller, caller) == -1) {
+		close(listener->fd);
+		err = ERR_DENIED;
+	}
+	if (err != ERR_OK) {
+		log_errno(
+		    "no analyser, the rules answer alone: its socket %s", config->sidecar_path);
+		return;
+	}
+	listener->about = (struct msg_listener){ .kind = LISTENER_ANALYSER };
+	out->count++;
+}
+
 enum err
 listen_all(const struct config *config, struct parent_listeners *out)
 {
@@ -159,7 +212,9 @@ listen_all(const struct config *config, struct parent_listeners *out)
 	for (i = 0; i < config->decoy_count; i++)
 		if ((err = listen_decoy(config, i, out)) != ERR_OK)
 			return err;
-	return listen_control(config->control_socket, &out->control_fd);
+	if ((err = listen_control(config->control_socket, &out->control_fd)) == ERR_OK)
+		listen_analyser(config, out);
+	return err;
 }
 
 enum err

@@ -37,6 +37,10 @@ static const int watch_calls[] = { SCMP_SYS(openat), SCMP_SYS(pread64), SCMP_SYS
 /* getsockopt: SO_PEERCRED of a control client. */
 static const int engine_calls[] = { SCMP_SYS(getsockopt), -1 };
 
+/* A connection to the analyser; connect() goes where the profile's port and paths let it. */
+static const int advice_calls[] = { SCMP_SYS(connect), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
+	SCMP_SYS(sendto), SCMP_SYS(recvfrom), -1 };
+
 /* Its door's connections, and the model's server. */
 static const int analyser_calls[] = { SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(getsockopt),
 	SCMP_SYS(setsockopt), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(geteuid), -1 };
@@ -133,6 +137,17 @@ profile_engine(const struct child *child, struct sandbox_profile *out)
 {
 	(void)child;
 	*out = (struct sandbox_profile){ .name = "engine", .syscalls = engine_calls };
+}
+
+void
+profile_advice(const struct child *child, struct sandbox_profile *out)
+{
+	const struct config *config = &child->config;
+
+	*out = (struct sandbox_profile){ .name = "advice",
+		.syscalls = advice_calls,
+		.sockets = config->sidecar_port != 0 ? SANDBOX_TCP : SANDBOX_UNIX,
+		.connect_ports = { config->sidecar_port } };
 }
 
 void

@@ -12,6 +12,7 @@ void profile_net(const struct child *, struct sandbox_profile *out);
 void profile_decoy(const struct child *, struct sandbox_profile *out);
 void profile_watch(const struct child *, struct sandbox_profile *out);
 void profile_engine(const struct child *, struct sandbox_profile *out);
+void profile_advice(const struct child *, struct sandbox_profile *out);
 void profile_analyser(const struct child *, struct sandbox_profile *out);
 void profile_parent(const struct config *, struct sandbox_profile *out);
 

@@ -291,6 +291,12 @@ add_sockets(scmp_filter_ctx filter, unsigned sockets)
 		    SCMP_A1(SCMP_CMP_MASKED_EQ, (scmp_datum_t) ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
 		        SOCK_STREAM),
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)IPPROTO_TCP, 0));
+	if (error == 0 && (sockets & SANDBOX_UNIX))
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+		    SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, (scmp_datum_t) ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
+		        SOCK_STREAM),
+		    SCMP_A2(SCMP_CMP_EQ, 0));
 	for (i = 0; error == 0 && (sockets & SANDBOX_NETLINK) && i < 3; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
 		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_EQ, protocols[i]));

@@ -25,7 +25,8 @@ enum sandbox_access {
 enum sandbox_socket {
 	SANDBOX_TCP = 1,     /* AF_INET, AF_INET6, SOCK_STREAM */
 	SANDBOX_NETLINK = 2, /* NETFILTER, SOCK_DIAG, ROUTE */
-	SANDBOX_ANY = 4      /* the parent, whose filter its children inherit */
+	SANDBOX_ANY = 4,     /* the parent, whose filter its children inherit */
+	SANDBOX_UNIX = 8     /* AF_UNIX, SOCK_STREAM */
 };
 
 struct sandbox_path {

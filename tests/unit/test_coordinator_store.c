@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <unistd.h>
+#include <sqlite3.h>
 #include "coordinator/store.h"
 #include "tests/check.h"
 
@@ -41,6 +42,9 @@ report(uint64_t reported_ms, const uint8_t *nonce)
 		.decision = "quarantine",
 		.method = "rule-based",
 		.incident = "",
+		.reason = "",
+		.model = "",
+		.opinion = -1,
 		.nonce = nonce };
 }
 
@@ -87,6 +91,62 @@ reports_are_bounded_and_ordered(void **state)
 	assert_ok(store_each_report(s, LIMIT_REPORTS_KEPT + 47, 10, see_report, &seen));
 	assert_int_equal(seen.count, 3);
 	store_close(s);
+}
+
+struct said {
+	char reason[64], model[64];
+	int opinion;
+};
+
+static void
+see_opinion(void *context, const struct store_report *r)
+{
+	struct said *said = context;
+
+	snprintf(said->reason, sizeof(said->reason), "%s", r->reason);
+	snprintf(said->model, sizeof(said->model), "%s", r->model);
+	said->opinion = r->opinion;
+}
+
+/* A file of version 1 is taken over with its reports, which carry no opinion; new ones may. */
+static void
+older_file_is_taken_over(void **state)
+{
+	static const char old[] =
+	    "CREATE TABLE report(number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	    " reported_ms INTEGER NOT NULL, node TEXT NOT NULL, score REAL NOT NULL,"
+	    " event_type TEXT NOT NULL, source_ip TEXT NOT NULL, decision TEXT NOT NULL,"
+	    " method TEXT NOT NULL, incident TEXT NOT NULL, nonce BLOB UNIQUE);"
+	    "INSERT INTO report VALUES(1,10,'node-a',9,'X','','monitor','rule-based','',NULL);"
+	    "PRAGMA user_version=1;";
+	struct store_report r = report(20, NULL);
+	struct said said;
+	struct store *s;
+	sqlite3 *db;
+	char path[96];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/coordinator.db", directory);
+	unlink(path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+
+	for (int round = 0; round < 2; round++) {
+		assert_ok(store_open(directory, &s));
+		assert_ok(store_each_report(s, 0, 1, see_opinion, &said));
+		assert_string_equal(said.reason, round == 0 ? "" : "<b>odd</b>");
+		assert_int_equal(said.opinion, round == 0 ? -1 : 3);
+		r.reason = "<b>odd</b>";
+		r.model = "m:1b";
+		r.opinion = 3;
+		assert_ok(store_add_report(s, &r));
+		assert_ok(store_each_report(s, 0, 1, see_opinion, &said));
+		assert_string_equal(said.reason, "<b>odd</b>");
+		assert_string_equal(said.model, "m:1b");
+		assert_int_equal(said.opinion, 3);
+		store_close(s);
+	}
 }
 
 static void
@@ -161,6 +221,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reports_are_bounded_and_ordered),
+		cmocka_unit_test(older_file_is_taken_over),
 		cmocka_unit_test(standing_entries_are_never_evicted),
 		cmocka_unit_test(what_is_rolled_back_never_was),
 	};

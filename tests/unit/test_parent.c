@@ -26,18 +26,20 @@
 #include "sys/log.h"
 #include "tests/check.h"
 
-#define ROLES 6
+#define ROLES 8
 static const char *const role_names[ROLES] = { "notary", "enforcer", "engine", "watch", "decoy",
-	"net" };
+	"net", "advice", "analyser" };
 
 /* ---- the roles that this program plays ---------------------------------------------- */
+
+static const struct child_role *playing;
 
 static enum err
 prepare(struct child *child)
 {
 	char wanted[300];
 
-	snprintf(wanted, sizeof(wanted), "fail-%s", role_names[0]);
+	snprintf(wanted, sizeof(wanted), "fail-%s", playing->name);
 	return strcmp(child->config.hostname, wanted) == 0 ? ERR_CONFIG : ERR_OK;
 }
 
@@ -122,7 +124,25 @@ attempt(const char *what, const struct config *config, pid_t sibling)
 	return EDOM;
 }
 
-static const struct child_role *playing;
+static void
+accuse(void *context)
+{
+	const struct child *child = context;
+
+	(void)!ipc_send(child->parent, MSG_FAULTY, NULL, 0, NULL, 0);
+}
+
+/* When the analyser is up again: a reload starts it anew. */
+static void
+accuse_soon(struct child *child)
+{
+	struct loop_timer *timer;
+
+	if ((playing->id != ROLE_ADVICE && playing->id != ROLE_NET) ||
+	    loop_timer_new(child->loop, accuse, child, &timer) != ERR_OK)
+		return;
+	loop_timer_set(timer, loop_now_ms() + 500);
+}
 
 /* hostname = ATTEMPT.NOTARY-PID.WATCH-PID: of these the sibling is the one that we are not. */
 static void
@@ -131,7 +151,8 @@ reload(struct child *child, const struct config *config)
 	char what[32];
 	int notary, watch, got;
 
-	(void)child;
+	if (strcmp(config->hostname, "accuse") == 0)
+		accuse_soon(child);
 	if (sscanf(config->hostname, "%31[a-z-].%d.%d", what, &notary, &watch) != 3)
 		return;
 	got = attempt(what, config, playing->id == ROLE_NOTARY ? watch : notary);
@@ -146,7 +167,8 @@ play(int argc, char **argv, const char *name)
 		void (*profile)(const struct child *, struct sandbox_profile *);
 	} of[ROLES] = { { ROLE_NOTARY, profile_notary }, { ROLE_ENFORCER, profile_enforcer },
 		{ ROLE_ENGINE, profile_engine }, { ROLE_WATCH, profile_watch },
-		{ ROLE_DECOY, profile_decoy }, { ROLE_NET, profile_net } };
+		{ ROLE_DECOY, profile_decoy }, { ROLE_NET, profile_net },
+		{ ROLE_ADVICE, profile_advice }, { ROLE_ANALYSER, profile_analyser } };
 	static struct child_role role;
 	size_t i;
 
@@ -156,7 +178,7 @@ play(int argc, char **argv, const char *name)
 		return 1;
 	role = (struct child_role){ .id = of[i].id,
 		.name = role_names[i],
-		.prepare = i == 0 ? prepare : NULL,
+		.prepare = prepare,
 		.profile = of[i].profile,
 		.start = start,
 		.channel = channel,
@@ -218,20 +240,28 @@ write_config(const struct daemon *d, const char *hostname, const char *more)
 	write_file(d->config, text);
 }
 
+static void
+install_probe_as(const struct daemon *d, const char *role)
+{
+	char first[160], name[160];
+
+	snprintf(first, sizeof(first), "%s/phalanx-%s", d->libexec, role_names[0]);
+	snprintf(name, sizeof(name), "%s/phalanx-%s", d->libexec, role);
+	assert_int_equal(link(first, name), 0);
+}
+
 /* One copy of this program, and a second name for it a role. */
 static void
 install_probe(const struct daemon *d)
 {
-	char command[2048], first[160], name[160];
+	char command[2048], first[160];
 	size_t i;
 
 	snprintf(first, sizeof(first), "%s/phalanx-%s", d->libexec, role_names[0]);
 	snprintf(command, sizeof(command), "cp '%s' '%s'", self_path, first);
 	assert_int_equal(system(command), 0);
-	for (i = 1; i < ROLES; i++) {
-		snprintf(name, sizeof(name), "%s/phalanx-%s", d->libexec, role_names[i]);
-		assert_int_equal(link(first, name), 0);
-	}
+	for (i = 1; i < ROLES; i++)
+		install_probe_as(d, role_names[i]);
 }
 
 static void
@@ -312,6 +342,14 @@ expect(struct daemon *d, size_t from, const char *text)
 		fail_msg("never said: %s\nbut:\n%s", text, d->log + from);
 }
 
+/* The analyser, which the node does without, is not waited for by it. */
+static void
+expect_up(struct daemon *d)
+{
+	expect(d, 0, "all processes are up");
+	expect(d, 0, "analyser is sandboxed");
+}
+
 static int
 await_exit(struct daemon *d)
 {
@@ -389,12 +427,12 @@ leave_nothing(void **unused)
 
 /* ---- the tests --------------------------------------------------------------------------------- */
 
-/* All six come up, each with its listeners and a channel to the engine, and leave in order. */
+/* All come up, each with its listeners and a channel to the engine, and leave in order. */
 static void
 starts_and_stops_in_order(void **unused)
 {
-	static const char *const order[ROLES] = { "net", "decoy", "watch", "engine", "enforcer",
-		"notary" };
+	static const char *const order[ROLES] = { "analyser", "advice", "net", "decoy", "watch",
+		"engine", "enforcer", "notary" };
 	struct daemon *d = malloc(sizeof(*d));
 	char line[64];
 	const char *at, *next;
@@ -403,12 +441,14 @@ starts_and_stops_in_order(void **unused)
 	(void)unused;
 	make_daemon(d);
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	for (i = 0; i < ROLES; i++) {
 		snprintf(line, sizeof(line), "%s info  probe listeners=%d", role_names[i],
-		    strcmp(role_names[i], "net") == 0 || strcmp(role_names[i], "decoy") == 0);
+		    strcmp(role_names[i], "net") == 0 || strcmp(role_names[i], "decoy") == 0 ||
+		        strcmp(role_names[i], "analyser") == 0);
 		expect(d, 0, line);
-		if (strcmp(role_names[i], "engine") == 0)
+		/* Nobody inside talks to the analyser but through its door. */
+		if (strcmp(role_names[i], "engine") == 0 || strcmp(role_names[i], "analyser") == 0)
 			continue;
 		snprintf(
 		    line, sizeof(line), "%s info  probe channel to %d", role_names[i], ROLE_ENGINE);
@@ -433,7 +473,7 @@ static void
 restarts_what_is_killed(void **unused)
 {
 	static const int ids[ROLES] = { ROLE_NOTARY, ROLE_ENFORCER, ROLE_ENGINE, ROLE_WATCH,
-		ROLE_DECOY, ROLE_NET };
+		ROLE_DECOY, ROLE_NET, ROLE_ADVICE, ROLE_ANALYSER };
 	struct daemon *d = malloc(sizeof(*d));
 	pid_t before[ROLES], after[ROLES];
 	char line[64];
@@ -442,7 +482,7 @@ restarts_what_is_killed(void **unused)
 	(void)unused;
 	make_daemon(d);
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	for (i = 0; i < ROLES; i++) {
 		children_of(d->pid, before);
 		from = d->log_bytes;
@@ -452,7 +492,8 @@ restarts_what_is_killed(void **unused)
 		    line, sizeof(line), "%s (pid %d) ended by signal 9", role_names[i], before[i]);
 		expect(d, from, line);
 		for (j = 0; j < ROLES; j++) {
-			if (ids[j] == ROLE_ENGINE || (j != i && ids[i] != ROLE_ENGINE))
+			if (ids[j] == ROLE_ENGINE || ids[j] == ROLE_ANALYSER ||
+			    (j != i && ids[i] != ROLE_ENGINE))
 				continue;
 			snprintf(line, sizeof(line), "engine info  probe channel to %d", ids[j]);
 			expect(d, from, line);
@@ -460,6 +501,8 @@ restarts_what_is_killed(void **unused)
 			    ROLE_ENGINE);
 			expect(d, from, line);
 		}
+		snprintf(line, sizeof(line), "%s info  probe listeners", role_names[i]);
+		expect(d, from, line);
 		children_of(d->pid, after);
 		for (j = 0; j < ROLES; j++)
 			assert_true(j == i ? after[j] != before[j] : after[j] == before[j]);
@@ -481,7 +524,7 @@ nobody_outlives_the_parent(void **unused)
 	(void)unused;
 	make_daemon(d);
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	children_of(d->pid, pids);
 	assert_int_equal(kill(d->pid, SIGKILL), 0);
 	assert_true(WIFSIGNALED(await_exit(d)));
@@ -574,7 +617,7 @@ reload_is_all_or_nothing(void **unused)
 	(void)unused;
 	make_daemon(d);
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	write_config(d, "localhost", "nonsense = 1\n");
 	assert_int_equal(kill(d->pid, SIGHUP), 0);
 	expect(d, 0, "[node] nonsense: no such key");
@@ -607,7 +650,7 @@ control_reaches_the_engine(void **unused)
 	(void)unused;
 	make_daemon(d);
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	snprintf(where.sun_path, sizeof(where.sun_path), "%.80s/control.sock", d->state);
 	assert_int_equal(stat(where.sun_path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
@@ -632,6 +675,108 @@ control_reaches_the_engine(void **unused)
 	free(d);
 }
 
+/* The analyser's socket, and who owns it. */
+static void
+door_of(const struct daemon *d, struct sockaddr_un *where, struct stat *status)
+{
+	*where = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(where->sun_path, sizeof(where->sun_path), "%.80s/analyser.sock", d->state);
+	assert_int_equal(stat(where->sun_path, status), 0);
+}
+
+/* Without the analyser's program, or where one answers already, the node runs and says so. */
+static void
+does_without_an_analyser(void **unused)
+{
+	struct daemon *d = malloc(sizeof(*d));
+	struct sockaddr_un where;
+	struct stat status;
+	char path[160];
+	pid_t pids[ROLES];
+	int fd;
+
+	(void)unused;
+	make_daemon(d);
+	snprintf(path, sizeof(path), "%s/phalanx-analyser", d->libexec);
+	assert_int_equal(unlink(path), 0);
+	launch(d);
+	expect(d, 0, "phalanx-analyser is not there; the rules answer alone");
+	expect(d, 0, "all processes are up");
+	finish(d);
+
+	install_probe_as(d, "analyser");
+	launch(d);
+	expect(d, 0, "all processes are up");
+	expect(d, 0, "analyser info  probe listeners=1");
+	door_of(d, &where, &status);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	finish(d);
+
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(unlink(where.sun_path), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&where, sizeof(where)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	launch(d);
+	expect(d, 0, "none is started");
+	expect(d, 0, "all processes are up");
+	children_of(d->pid, pids);
+	assert_int_equal(pids[7], 0);
+	finish(d);
+	close(fd);
+	discard(d);
+	free(d);
+}
+
+/* An analyser that cannot start ends nothing; a reload tries again. */
+static void
+analyser_may_fail(void **unused)
+{
+	struct daemon *d = malloc(sizeof(*d));
+	size_t from;
+
+	(void)unused;
+	make_daemon(d);
+	write_config(d, "fail-analyser", "");
+	launch(d);
+	expect(d, 0, "analyser cannot start; see its lines above. Going on without");
+	expect(d, 0, "all processes are up");
+	from = d->log_bytes;
+	write_config(d, "localhost", "");
+	assert_int_equal(kill(d->pid, SIGHUP), 0);
+	expect(d, from, "analyser info  probe listeners=1");
+	finish(d);
+	discard(d);
+	free(d);
+}
+
+/* What hangs is killed when advice says so, and nobody else may say it. */
+static void
+faulty_analyser_is_replaced(void **unused)
+{
+	struct daemon *d = malloc(sizeof(*d));
+	pid_t before[ROLES], after[ROLES];
+	size_t from;
+
+	(void)unused;
+	make_daemon(d);
+	launch(d);
+	expect_up(d);
+	expect(d, 0, "analyser info  probe listeners=1");
+	children_of(d->pid, before);
+	from = d->log_bytes;
+	write_config(d, "accuse", "");
+	assert_int_equal(kill(d->pid, SIGHUP), 0);
+	expect(d, from, "hangs or answers garbage: killed");
+	expect(d, from, "net: message 17 is refused");
+	expect(d, from, "analyser info  probe listeners=1");
+	children_of(d->pid, after);
+	assert_int_not_equal(before[7], after[7]);
+	assert_int_equal(before[0], after[0]);
+	finish(d);
+	discard(d);
+	free(d);
+}
+
 /* ---- the sandbox probe ----------------------------------------------------------------------------- */
 
 #define NOTARY   (1u << 0)
@@ -640,6 +785,8 @@ control_reaches_the_engine(void **unused)
 #define WATCH    (1u << 3)
 #define DECOY    (1u << 4)
 #define NET      (1u << 5)
+#define ADVICE   (1u << 6)
+#define ANALYSER (1u << 7)
 
 /* Refused: the kernel said no, or killed the process for asking. */
 static bool
@@ -670,7 +817,7 @@ probe(struct daemon *d, const char *what, unsigned allowed, const char *uid_line
 
 	write_config(d, "localhost", uid_line);
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	children_of(d->pid, pids);
 	snprintf(hostname, sizeof(hostname), "%s.%d.%d", what, pids[0], pids[3]);
 	write_config(d, hostname, uid_line);
@@ -701,9 +848,9 @@ probe_all(const char *uid_line)
 		{ "open-key", NOTARY },
 		{ "open-passwd", 0 },
 		{ "create-file", NOTARY },
-		{ "socket-tcp", NET },
+		{ "socket-tcp", NET | ANALYSER },
 		{ "socket-udp", 0 },
-		{ "socket-unix", 0 },
+		{ "socket-unix", ADVICE },
 		{ "socket-netlink", ENFORCER },
 		{ "ptrace", 0 },
 		{ "kill", 0 },
@@ -736,6 +883,7 @@ static void
 sandbox_holds_with_own_uids(void **unused)
 {
 	struct daemon *d;
+	struct sockaddr_un where;
 	struct stat status;
 	char path[160];
 
@@ -748,7 +896,7 @@ sandbox_holds_with_own_uids(void **unused)
 	make_daemon(d);
 	write_config(d, "localhost", "uid_base = 61000\n");
 	launch(d);
-	expect(d, 0, "all processes are up");
+	expect_up(d);
 	if (strstr(d->log, "uid_base 61000 is not used") != NULL) {
 		finish(d);
 		discard(d);
@@ -759,6 +907,9 @@ sandbox_holds_with_own_uids(void **unused)
 	snprintf(path, sizeof(path), "%s/identity.key", d->state);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_uid, 61000 + ROLE_NOTARY);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	door_of(d, &where, &status);
+	assert_int_equal(status.st_uid, 61000 + ROLE_ADVICE);
 	assert_int_equal(status.st_mode & 0777, 0600);
 	finish(d);
 	discard(d);
@@ -778,6 +929,9 @@ main(int argc, char **argv)
 		cmocka_unit_test_teardown(links_are_refused, leave_nothing),
 		cmocka_unit_test_teardown(reload_is_all_or_nothing, leave_nothing),
 		cmocka_unit_test_teardown(control_reaches_the_engine, leave_nothing),
+		cmocka_unit_test_teardown(does_without_an_analyser, leave_nothing),
+		cmocka_unit_test_teardown(analyser_may_fail, leave_nothing),
+		cmocka_unit_test_teardown(faulty_analyser_is_replaced, leave_nothing),
 		cmocka_unit_test_teardown(sandbox_holds_with_one_uid, leave_nothing),
 		cmocka_unit_test_teardown(sandbox_holds_with_own_uids, leave_nothing),
 	};
