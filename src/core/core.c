@@ -20,13 +20,11 @@ add_pages(struct core *c)
 
 	if ((c->pages = calloc(count, sizeof(*c->pages))) == NULL)
 		return ERR_NOMEM;
-	for (; c->page_count < count; c->page_count++) {
-		struct peer *page = calloc(PEERS_A_PAGE, sizeof(*page));
-
-		if (page == NULL)
-			return ERR_NOMEM;
-		c->pages[c->page_count] = page;
-	}
+	/* In one piece: a header in front of each page would touch them all. */
+	if ((c->pages[0] = calloc(count, PEERS_A_PAGE * sizeof(struct peer))) == NULL)
+		return ERR_NOMEM;
+	for (; c->page_count < count; c->page_count++)
+		c->pages[c->page_count] = c->pages[0] + c->page_count * PEERS_A_PAGE;
 	return ERR_OK;
 }
 
@@ -106,8 +104,8 @@ core_free(struct core *c)
 	precaution_free(&c->precautions);
 	actions_free(&c->outbox);
 	timerq_free(c->timers);
-	for (size_t i = 0; i < c->page_count; i++)
-		free(c->pages[i]);
+	if (c->pages != NULL)
+		free(c->pages[0]);
 	free(c->pages);
 	members_free(&c->near);
 	members_free(&c->incidents);

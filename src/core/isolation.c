@@ -38,6 +38,34 @@ demanded(const struct core *c, member_index subject, uint64_t *until_ms)
 	return c->synced ? STRENGTH_NONE : STRENGTH_HOLD;
 }
 
+enum strength
+isolation_in_force(const struct core *c, member_index subject)
+{
+	const struct isolation *i = &peer_of(c, subject)->isolation;
+
+	if (i->own)
+		return i->in_force;
+	return subject < c->everybody.reached ? c->everybody.now : c->everybody.before;
+}
+
+/* NULL: no room in this step. */
+static struct core_action *
+enforce(struct core *c, member_index subject, enum strength strength, uint64_t until_ms)
+{
+	struct core_action *a;
+
+	if (!actions_have_room(&c->outbox, 1)) {
+		c->local_cuts.overdue = true;
+		return NULL;
+	}
+	a = actions_add(&c->outbox, CORE_DO_ENFORCE);
+	a->enforce.subject = subject;
+	a->enforce.mac = c->link_macs[subject];
+	a->enforce.strength = strength;
+	a->enforce.expires_ms = until_ms == 0 ? 0 : until_ms - c->now_ms;
+	return a;
+}
+
 void
 isolation_update(struct core *c, member_index subject)
 {
@@ -49,30 +77,75 @@ isolation_update(struct core *c, member_index subject)
 	if (!c->started || subject == c->self)
 		return;
 	strength = demanded(c, subject, &until_ms);
-	i->overdue = false;
-	if (strength == i->in_force && until_ms == i->in_force_until_ms)
+	if (strength == isolation_in_force(c, subject) && until_ms == i->in_force_until_ms)
 		return;
-	if (!actions_have_room(&c->outbox, 1)) {
-		i->overdue = true;
-		c->local_cuts.overdue = true;
+	if ((a = enforce(c, subject, strength, until_ms)) == NULL)
 		return;
-	}
+	a->incident = ballots_incident_id(c, subject);
 	i->in_force = strength;
 	i->in_force_until_ms = until_ms;
-	a = actions_add(&c->outbox, CORE_DO_ENFORCE);
-	a->incident = ballots_incident_id(c, subject);
-	a->enforce.subject = subject;
-	a->enforce.mac = c->link_macs[subject];
-	a->enforce.strength = strength;
-	a->enforce.expires_ms = until_ms == 0 ? 0 : until_ms - c->now_ms;
+	i->own = strength != c->everybody.now || until_ms != 0 || subject >= c->everybody.reached;
+}
+
+static void
+change_everybody(struct core *c, enum strength strength)
+{
+	struct everybody *e = &c->everybody;
+
+	/* Cut short, the change before leaves two kinds: the lesser part remembers. */
+	for (size_t m = 0; e->reached < c->member_count && m < e->reached; m++) {
+		struct isolation *i = &peer_of(c, m)->isolation;
+
+		if (!i->own)
+			i->in_force = e->now;
+		i->own = true;
+	}
+	if (e->reached == c->member_count)
+		e->before = e->now;
+	e->now = strength;
+	e->reached = 0;
+}
+
+/* The next one that the change has not reached.  False: no room. */
+static bool
+reach_next(struct core *c)
+{
+	struct everybody *e = &c->everybody;
+	member_index next = (member_index)e->reached;
+	struct isolation *i = &peer_of(c, next)->isolation;
+	uint64_t until_ms;
+
+	if (next != c->self && !i->own && e->now != e->before) {
+		if (demanded(c, next, &until_ms) != e->now || until_ms != 0) {
+			i->in_force = e->before;
+			i->own = true;
+		} else if (enforce(c, next, e->now, 0) == NULL) {
+			return false;
+		}
+	}
+	/* Who joins the roster later is not held yet. */
+	if (++e->reached == c->member_count)
+		e->before = STRENGTH_NONE;
+	return true;
 }
 
 void
 isolation_update_all(struct core *c)
 {
+	enum strength strength = c->synced ? STRENGTH_NONE : STRENGTH_HOLD;
+
+	if (!c->started)
+		return;
 	c->local_cuts.overdue = false;
-	for (size_t i = 0; i < c->member_count; i++)
+	if (c->everybody.now != strength)
+		change_everybody(c, strength);
+	for (size_t i = 0; i < c->member_count; i++) {
+		if (i == c->everybody.reached && !reach_next(c))
+			return;
 		isolation_update(c, (member_index)i);
+		if (c->local_cuts.overdue)
+			return;
+	}
 }
 
 bool

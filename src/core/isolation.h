@@ -20,9 +20,19 @@ struct isolation {
 	struct member_wake local;  /* set: cut by own eyes until then */
 	uint64_t local_since_ms;
 	uint64_t local_until_ms;
+	bool own;                  /* in_force is its own, not everybody's */
 	enum strength in_force;
 	uint64_t in_force_until_ms; /* 0: standing */
-	bool overdue;              /* no room in the step that found out */
+};
+
+/*
+ * What holds for members that nothing of their own is known about, so that ten
+ * thousand of them cost no memory: those below reached are held at `now`, the
+ * rest at `before`.  Zeroed: nobody is held.
+ */
+struct everybody {
+	enum strength now, before;
+	size_t reached;
 };
 
 /* Addresses outside the mesh. */
@@ -34,7 +44,7 @@ struct local_address {
 struct local_cuts {
 	struct map *by_address; /* struct local_address */
 	size_t members;         /* L0 against members, now */
-	bool overdue;           /* some isolation.overdue */
+	bool overdue;           /* an action found no room in its step */
 };
 
 /* This host. */
@@ -56,6 +66,8 @@ MUST_USE enum err isolation_cut_address(struct core *, const struct address *,
     const struct incident_id *);
 /* The object was sent to the subject: sever in LIMIT_SEVER_DELAY_MS. */
 void isolation_sever_soon(struct core *, member_index subject);
+/* What was last asked for. */
+enum strength isolation_in_force(const struct core *, member_index subject);
 /* A certificate or a confession stands against it, or this node saw a quorum. */
 bool isolation_is_condemned(const struct core *, member_index subject);
 

@@ -80,6 +80,7 @@ struct core {
 	struct drafts drafts;
 	struct self_reports self_reports;
 	struct relays relays;
+	struct everybody everybody;
 	struct local_cuts local_cuts;
 	struct lock lock;
 	struct touches touches;

@@ -46,7 +46,7 @@ core_view_member(const struct core *c, member_index m, struct core_member_view *
 	p = peer_of(c, m);
 	newest = objects_newest(&c->objects, m);
 	out->status = status_of(c, m);
-	out->strength = m == c->self ? c->lock.in_force : p->isolation.in_force;
+	out->strength = m == c->self ? c->lock.in_force : isolation_in_force(c, m);
 	out->linked = p->link.up;
 	out->alive = m == c->self || p->liveness.state != LIVENESS_DEAD;
 	out->precaution_stands = p->incident.precaution_stands;
