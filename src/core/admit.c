@@ -297,7 +297,8 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		action->keep.bytes = bytes;
 		action->keep.author = o->author;
 		action->keep.standing = is_standing(o->kind);
-		if (entry_is_urgent(o->kind))
+		/* What a newcomer catches up with, its peers have: else roots tell. */
+		if (a->via == VIA_LINK || is_full_mesh(c) || c->synced)
 			spread_accept(c, o, a->from);
 	}
 	action = actions_notice(&c->outbox, notice_of(o->kind), o->subject);

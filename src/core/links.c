@@ -69,7 +69,7 @@ links_neighbour(struct core *c, const struct address *address, const struct mac 
 uint32_t
 links_period_ms(const struct core *c)
 {
-	return c->member_count <= LIMIT_FULL_MESH ? LIMIT_PING_MS : LIMIT_PING_LARGE_MS;
+	return is_full_mesh(c) ? LIMIT_PING_MS : LIMIT_PING_LARGE_MS;
 }
 
 static void

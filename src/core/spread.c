@@ -30,12 +30,26 @@ spread_free(struct core *c)
 		free(c->relays.list[i]);
 }
 
+/* Once everybody who has it also passed it on, twenty copies of it arrived. */
+static void
+pass_along(struct core *c, const struct object *o, member_index from)
+{
+	actions_send(&c->outbox, (struct span){ o->bytes, o->size_bytes }, MEMBER_NONE, from);
+}
+
 void
 spread_accept(struct core *c, struct object *o, member_index from)
 {
 	struct relays *relays = &c->relays;
 	struct relay *r;
 
+	if (!is_full_mesh(c)) {
+		pass_along(c, o, from);
+		return;
+	}
+	/* Its author told everybody; but for what is urgent nobody is relied upon alone. */
+	if (!entry_is_urgent(o->kind))
+		return;
 	/* Without room or memory anti-entropy carries it. */
 	if (relays->count == LIMIT_PENDING_RELAYS ||
 	    (r = calloc(1, sizeof(*r) + (c->member_count + 7) / 8)) == NULL)

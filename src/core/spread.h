@@ -1,6 +1,7 @@
 /*
- * spread: urgent objects are flooded once: LIMIT_RELAY_DELAY_MS after it was
- * accepted, an object goes to the links that it was not heard from.
+ * spread: what is accepted from a peer and passed on.  In a full mesh urgent
+ * objects are: LIMIT_RELAY_DELAY_MS later, to the links that they were not heard
+ * from.  In a larger one every object is, at once, to all links but that one.
  *
  * Pure.  Spec: docs/protocol.md, "Spreading".
  */
@@ -22,7 +23,7 @@ struct relays {
 };
 
 void spread_free(struct core *);
-/* A verified urgent object came from this link. */
+/* A verified object that is new here came from this link. */
 void spread_accept(struct core *, struct object *, member_index from);
 /* It, or the same once more, is known to be there. */
 void spread_heard(struct core *, const struct object *, member_index from);

@@ -103,6 +103,13 @@ member_of(const struct core *c, member_index m)
 	return roster_member(c->roster, m);
 }
 
+/* Everybody links to everybody; else a member links to its neighbours on the rings. */
+static inline bool
+is_full_mesh(const struct core *c)
+{
+	return c->member_count <= LIMIT_FULL_MESH;
+}
+
 /* May this node sign anything but self-reports now? */
 static inline bool
 may_sign(const struct core *c)
