@@ -4,6 +4,7 @@
  */
 #include "core/wire.h"
 #include "tests/entries.h"
+#include "tests/verdict_corpus.h"
 
 static const char *directory;
 
@@ -60,6 +61,44 @@ save_rosters(void)
 	}
 }
 
+/* Bad ones, by intent: each lies next to another way to be wrong. */
+static void
+save_verdicts(void)
+{
+	static const char good[] = "{\"threat_score\":7,\"reason\":\"\\u00e9\\ud83d\\ude00 \\n\"}";
+
+	for (size_t i = 0; i < sizeof(bad_verdicts) / sizeof(bad_verdicts[0]); i++)
+		save("verdict", i, (const uint8_t *)bad_verdicts[i].text,
+		    bad_verdicts[i].size_bytes);
+	save("verdict", SIZE_MAX, (const uint8_t *)good, sizeof(good) - 1);
+}
+
+static void
+save_answers(void)
+{
+	static const char *const bodies[] = {
+		"2{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"{}\"},"
+		"\"done\":true,\"done_reason\":\"stop\",\"remote_host\":\"h\"}",
+		"1{\"choices\":[{\"index\":0,\"message\":{\"content\":\"{}\",\"tool_calls\":[]},"
+		"\"finish_reason\":\"stop\"}],\"error\":null}",
+		"3{\"models\":[{\"name\":\"m:latest\",\"digest\":\"sha256:00\","
+		"\"remote_model\":\"x\"}]}",
+	};
+	static const char *const events[] = {
+		"0{\"kind\":\"HONEYPOT_TRIPPED\",\"node\":\"a\",\"source_ip\":\"10.0.0.9\","
+		"\"port\":2222,\"client_banner\":\"SSH-2.0-x\\n`{}\",\"username\":\"root\","
+		"\"path\":\"/\",\"payload_hex\":\"00ff\",\"cpu_pct\":3.0,\"mem_pct\":40}",
+		"1\x0a\x01n\x15\x01\x01\x40\x40\x22\x0e\x08\x01\x12\x08"
+		"10.0.0.9\x42\x00",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		save("answer", i, (const uint8_t *)bodies[i], strlen(bodies[i]));
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		save("telemetry", i, (const uint8_t *)events[i], strlen(events[i]));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -84,6 +123,8 @@ main(int argc, char **argv)
 	for (size_t heads = 3; heads <= 10; heads++)
 		save_certificate(heads);
 	save_rosters();
+	save_verdicts();
+	save_answers();
 	mesh_free(&m);
 	return 0;
 }
