@@ -6,7 +6,6 @@
  * the first byte of a caller or of the model.  Spec: docs/analyser.md.
  */
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "analyser/explain.h"
+#include "analyser/role.h"
 #include "analyser/service.h"
 #include "proc/parent.h"
 #include "proc/profiles.h"
 #include "sys/log.h"
-#include "sys/spawn.h"
 
 #define BAD_EVENT 2
 #define BAD_USAGE 2
@@ -64,59 +63,6 @@ look_up_model(struct config *c)
 		log_warn("%s: name not found; rules answer until a restart", c->model_host);
 	resolver_free(resolver);
 }
-
-/* ---- as a child of the node's parent ------------------------------------------------- */
-
-static enum err
-child_prepare(struct child *child)
-{
-	return service_prepare(child->loop, &child->config, false, &self.service);
-}
-
-static enum err
-child_start(struct child *child)
-{
-	if (child->listener_count != 1)
-		return ERR_RANGE;
-	return service_start(&self.service, child->listeners[0].fd, true);
-}
-
-/* The address of the model's server is known at last: begin again with it. */
-static void
-child_reload(struct child *child, const struct config *new)
-{
-	if (!address_equal(&child->config.model_address, &new->model_address))
-		loop_stop(child->loop, 0);
-}
-
-static void
-child_stop(struct child *child)
-{
-	(void)child;
-	service_free(&self.service);
-}
-
-/* Who starts us by hand passes no such descriptor, and arguments as a rule. */
-static bool
-is_child(int argc)
-{
-	int type = 0;
-	socklen_t size = sizeof(type);
-
-	return argc == 1 && getsockopt(SPAWN_CONTROL_FD, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-	       type == SOCK_SEQPACKET;
-}
-
-static const struct child_role role = {
-	.id = ROLE_ANALYSER,
-	.name = "analyser",
-	.nice = 10,
-	.prepare = child_prepare,
-	.profile = profile_analyser,
-	.start = child_start,
-	.reload = child_reload,
-	.stop = child_stop,
-};
 
 /* ---- one event ----------------------------------------------------------------------- */
 
@@ -260,8 +206,8 @@ main(int argc, char **argv)
 	size_t flag_count = 0;
 	enum err err;
 
-	if (is_child(argc))
-		return child_main(argc, argv, &role);
+	if (argc == 1 && role_is_child())
+		return role_main(argc, argv);
 	if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0))
 		return usage(0);
 	if ((flags = calloc((size_t)argc + 1, sizeof(*flags))) == NULL)
