@@ -1,0 +1,65 @@
+/*
+ * authority: the mesh's CA and what is true about its members, kept apart
+ * from the cores so that the invariants can be judged without them: keys,
+ * groups, weights, electorates and the numbers that follow.
+ */
+#ifndef SIM_AUTHORITY_H
+#define SIM_AUTHORITY_H
+#include "core/roster.h"
+#include "sim/keys.h"
+#include "sim/options.h"
+
+#define AUTHORITY_TIME_MS 1790000000000ULL /* Unix time when a run begins */
+
+struct identity {
+	struct key key;
+	struct node_id id;
+	uint8_t nonce[16];
+	uint8_t group[16];
+	struct address address;
+	struct mac mac;
+	enum role role;
+	uint64_t incarnation;
+	bool liar;      /* its host does what the adversary wants */
+	bool key_stolen; /* somebody else signs with its key, too */
+	char name[24];
+};
+
+struct electorate {
+	uint64_t number;
+	size_t count;      /* of identities then; weights[] is as long */
+	uint32_t *weights; /* by member; 0: no head */
+	member_index *heads; /* ascending id */
+	size_t head_count;
+	uint64_t weight;
+};
+
+struct authority {
+	const struct keys *keys;
+	struct key ca;
+	struct mesh_id mesh;
+	struct identity *members; /* by member_index */
+	size_t count, room;
+	struct electorate *epochs; /* [0] is number 1 */
+	size_t epoch_count;
+	uint8_t *log; /* the CA's records */
+	size_t log_bytes, log_room;
+	struct hash last_epoch;
+	struct roster *roster; /* what the log makes, proven by the core's own parser */
+};
+
+struct authority *authority_new(const struct keys *, const struct options *, struct prng *);
+void authority_free(struct authority *); /* accepts NULL */
+
+const struct electorate *authority_epoch(const struct authority *, uint64_t number); /* or NULL */
+const struct electorate *authority_current(const struct authority *);
+uint32_t electorate_weight_of(const struct electorate *, member_index);
+/* The numbers of docs/protocol.md, "Electorate", counted here once more. */
+size_t electorate_f(const struct electorate *);
+size_t electorate_k(const struct electorate *);
+bool electorate_is_quorum(const struct electorate *, member_index subject, size_t voters,
+    uint64_t weight);
+member_index authority_find(const struct authority *, const struct node_id *); /* or MEMBER_NONE */
+member_index authority_at(const struct authority *, const struct address *);   /* or MEMBER_NONE */
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * 10: nobody honest contradicts itself, whatever crashes.
+ * 13: only who touched a decoy is ever accused by anybody honest.
+ *  8: no vote before first sync.
+ */
+#include <inttypes.h>
+#include "sim/invariants.h"
+#include "sim/truth.h"
+
+/* Grounds last ten minutes, and writing may take its time. */
+#define ACCUSED_WITHIN_MS (LIMIT_GROUNDS_MS + 60 * 1000)
+
+void
+feed_left(struct sim *s, const struct record *r)
+{
+	const struct entry_header *h = &r->header;
+	const struct record *other;
+
+	if (!truth_is_safe(s, r->author))
+		return;
+	if (!r->valid)
+		violated(s, 10, "n%u, who is honest, signed a %s that proves nothing", r->author,
+		    entry_kind_text(r->kind));
+	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence);
+	if (other != r && !hash_equal(&other->hash, &r->hash))
+		violated(s, 10, "n%u, who is honest, signed two entries for sequence %" PRIu64,
+		    r->author, h->sequence);
+	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence - 1);
+	if (other != NULL && !hash_equal(&other->hash, &h->previous))
+		violated(s, 10,
+		    "sequence %" PRIu64 " of n%u, who is honest, names another predecessor",
+		    h->sequence, r->author);
+	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence + 1);
+	if (other != NULL && !hash_equal(&r->hash, &other->header.previous))
+		violated(s, 10, "sequence %" PRIu64 " of n%u, who is honest, has another successor",
+		    h->sequence, r->author);
+}
+
+void
+feed_draft(struct sim *s, size_t host, const struct entry *e)
+{
+	const struct host *h = &s->hosts[host];
+	struct core_view view;
+	member_index subject;
+
+	core_view(h->core, &view);
+	if (e->kind != ENTRY_SELF_REPORT && !truth_of(s, host)->synced && !view.synced)
+		violated(s, 8, "n%zu asks for a %s before its first sync", host,
+		    entry_kind_text(e->kind));
+	if (view.lost_state)
+		violated(s, 10, "n%zu signs although it knows that it lost its state", host);
+	if (e->kind != ENTRY_STATEMENT)
+		return;
+	subject = authority_find(s->authority, &e->statement.subject);
+	if (subject == MEMBER_NONE || !truth_touched(s, h->member, subject, ACCUSED_WITHIN_MS))
+		violated(s, 13, "n%zu accuses n%u, from whose address nobody touched its decoys",
+		    host, subject);
+}

@@ -1,0 +1,244 @@
+/*
+ * 1: who is held quarantined, is so for a reason that reached this host.
+ * 5: it lasts: as long as it runs, and across crashes what is on disk.
+ * 6: who accepted the reason, cuts.
+ * 8: no data plane before first sync.
+ */
+#include "sim/invariants.h"
+#include <string.h>
+#include "sim/truth.h"
+
+#define CUT_WITHIN_MS 50
+#define MANY          16 /* entries in one message: more may wait for another */
+
+static bool
+has(const struct record *r, int observed)
+{
+	return (r->reached >> observed & 1) != 0;
+}
+
+/* ---- reasons ------------------------------------------------------------------------- */
+
+static bool
+ballots_reached(const struct sim *s, int observed, member_index subject)
+{
+	const struct record *list = ledger_about(s->ledger, subject, SHELF_VERDICT);
+
+	for (const struct record *r = list; r != NULL; r = r->next) {
+		const struct electorate *e = authority_epoch(s->authority, r->epoch);
+		bool counted[LIMIT_CERTIFICATE_SIGNERS] = { false };
+		size_t voters = 0;
+		uint64_t weight = 0;
+
+		if (!has(r, observed) || r->level != LEVEL_QUARANTINE)
+			continue;
+		for (const struct record *o = list; o != NULL; o = o->next) {
+			if (!has(o, observed) || o->level != r->level || o->epoch != r->epoch ||
+			    o->round != r->round || o->window != r->window ||
+			    o->author >= LIMIT_CERTIFICATE_SIGNERS || counted[o->author])
+				continue;
+			counted[o->author] = true;
+			voters++;
+			weight += electorate_weight_of(e, o->author);
+		}
+		if (electorate_is_quorum(e, subject, voters, weight))
+			return true;
+	}
+	return false;
+}
+
+/* All that was ever brought to this host; remembered. */
+static uint8_t
+reasons(const struct sim *s, size_t host, member_index subject)
+{
+	int observed = s->hosts[host].observed;
+	struct given *g = &truth_of(s, host)->given[subject];
+	const struct record *r;
+
+	for (r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT); r != NULL; r = r->next)
+		if (has(r, observed))
+			g->reasons |= r->report == SELF_REPORT_CONFESSION ? REASON_CONFESSION
+			                                                  : REASON_PRECAUTION;
+	for (r = ledger_about(s->ledger, subject, SHELF_CERTIFICATE); r != NULL; r = r->next)
+		if (has(r, observed) && r->level == LEVEL_QUARANTINE)
+			g->reasons |= REASON_CERTIFICATE;
+	if ((g->reasons & (REASON_CERTIFICATE | REASON_BALLOTS)) == 0 &&
+	    ballots_reached(s, observed, subject))
+		g->reasons |= REASON_BALLOTS;
+	return g->reasons;
+}
+
+void
+isolation_delivered(struct sim *s, size_t host, const struct payload *p)
+{
+	const struct host *h = &s->hosts[host];
+
+	if (h->liar || p->record_count > MANY || truth_has_adversary(s, ADVERSARY_FLOOD) ||
+	    truth_has_adversary(s, ADVERSARY_STUFF))
+		return;
+	for (size_t i = 0; i < p->record_count; i++) {
+		const struct record *r = p->records[i];
+		struct given *g;
+
+		if (!r->valid || r->subject == h->member || !truth_is_safe(s, r->author) ||
+		    !(r->kind == ENTRY_CERTIFICATE
+		            ? r->level == LEVEL_QUARANTINE
+		            : r->kind == ENTRY_SELF_REPORT && r->report == SELF_REPORT_CONFESSION))
+			continue;
+		g = &truth_of(s, host)->given[r->subject];
+		if (g->due_ms > s->now_ms + CUT_WITHIN_MS)
+			g->due_ms = s->now_ms + CUT_WITHIN_MS;
+	}
+}
+
+/* ---- precautions that stand ------------------------------------------------------------ */
+
+static bool
+precedes(const struct record *a, const struct record *b)
+{
+	uint64_t left = a->header.time_ms / 1000, right = b->header.time_ms / 1000;
+
+	return left != right ? left < right
+	                     : memcmp(a->hash.bytes, b->hash.bytes, sizeof(a->hash.bytes)) < 0;
+}
+
+/* Does it stand even if all that reached this host counts? */
+static bool
+stands(const struct sim *s, int observed, const struct record *p)
+{
+	size_t heads = authority_current(s->authority)->head_count;
+	size_t limit = heads / 3 > 0 ? heads / 3 : 1, before = 0;
+
+	for (size_t m = 0; m < s->count; m++) {
+		const struct record *r =
+		    ledger_about(s->ledger, (member_index)m, SHELF_SELF_REPORT);
+
+		if (m == p->subject)
+			continue;
+		while (r != NULL && !(has(r, observed) && r->report == SELF_REPORT_PRECAUTION &&
+		                        precedes(r, p) &&
+		                        r->header.time_ms / 1000 + LIMIT_PRECAUTION_MS / 1000 >=
+		                            p->header.time_ms / 1000))
+			r = r->next;
+		before += r != NULL;
+	}
+	return before < limit;
+}
+
+static bool
+has_standing_precaution(const struct sim *s, int observed, member_index subject)
+{
+	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT);
+	     r != NULL; r = r->next)
+		if (has(r, observed) && r->report == SELF_REPORT_PRECAUTION &&
+		    stands(s, observed, r))
+			return true;
+	return false;
+}
+
+/* ---- a step --------------------------------------------------------------------------------- */
+
+/* 5. */
+static void
+check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
+{
+	struct given *g = &truth_of(s, host)->given[subject];
+
+	if (quarantined) {
+		g->held |= g->reasons;
+		return;
+	}
+	if ((g->held & REASONS_CONDEMN) != 0)
+		violated(s, 5, "n%zu let n%u go", host, subject);
+	if ((g->held & REASON_PRECAUTION) != 0 && truth_is_safe(s, subject) &&
+	    has_standing_precaution(s, s->hosts[host].observed, subject))
+		violated(s, 5, "n%zu let n%u go, whose precaution stands", host, subject);
+	g->held = 0;
+}
+
+static void
+check_subject(struct sim *s, size_t host, member_index subject, bool synced)
+{
+	const struct host *h = &s->hosts[host];
+	struct given *g = &truth_of(s, host)->given[subject];
+	struct core_member_view v;
+	bool quarantined;
+
+	core_view_member(h->core, subject, &v);
+	quarantined = v.status == STATUS_QUARANTINED;
+	if ((quarantined || h->kernel[subject] >= STRENGTH_CUT) && g->reasons == 0 &&
+	    reasons(s, host, subject) == 0 && (quarantined || g->cut_ms < s->now_ms))
+		violated(s, 1, "n%zu holds n%u %s without a reason", host, subject,
+		    quarantined ? "quarantined" : "cut");
+	if (h->kernel[subject] == STRENGTH_SEVER && (g->reasons & REASONS_CONDEMN) == 0 &&
+	    (reasons(s, host, subject) & REASONS_CONDEMN) == 0)
+		violated(s, 1, "n%zu severs n%u, who is not condemned", host, subject);
+	if (quarantined && h->kernel[subject] < STRENGTH_CUT)
+		violated(s, 6, "n%zu holds n%u quarantined, but data passes", host, subject);
+	if (quarantined && g->reasons == 0)
+		reasons(s, host, subject);
+	check_lasts(s, host, subject, quarantined);
+	if (!synced && h->kernel[subject] < STRENGTH_HOLD)
+		violated(s, 8, "data passes between n%zu and n%u before first sync", host, subject);
+}
+
+static void
+check_due(struct sim *s, size_t host)
+{
+	struct witnessed *w = truth_of(s, host);
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (w->given[i].due_ms > s->now_ms)
+			continue;
+		if (s->hosts[host].kernel[i] < STRENGTH_CUT)
+			violated(
+			    s, 6, "n%zu was told to cut n%zu 50 ms ago, and data passes", host, i);
+		w->given[i].due_ms = UINT64_MAX;
+	}
+}
+
+void
+isolation_step(struct sim *s, size_t host)
+{
+	const struct host *h = &s->hosts[host];
+	struct core_view view;
+
+	if (h->core == NULL)
+		return;
+	check_due(s, host);
+	if (!h->dirty)
+		return;
+	core_view(h->core, &view);
+	for (size_t i = 0; i < s->count; i++)
+		if (i != h->member)
+			check_subject(s, host, (member_index)i, view.synced);
+}
+
+/* What is on its disk is in force before the network opens. */
+void
+isolation_booted(struct sim *s, size_t host)
+{
+	const struct host *h = &s->hosts[host];
+	struct witnessed *w = truth_of(s, host);
+
+	for (size_t i = 0; i < s->count; i++) {
+		w->given[i].held = 0;
+		w->given[i].due_ms = UINT64_MAX;
+		w->given[i].cut_ms = 0;
+	}
+	for (size_t i = 0; i < h->disk.count; i++) {
+		const struct payload *p = h->disk.lines[i].bytes;
+		struct record *r =
+		    ledger_enter(s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
+
+		r->reached |= 1ULL << h->observed;
+		if (!r->valid || r->subject == h->member)
+			continue;
+		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE)
+			w->given[r->subject].held |= REASON_CERTIFICATE;
+		if (r->kind == ENTRY_SELF_REPORT)
+			w->given[r->subject].held |= r->report == SELF_REPORT_CONFESSION
+			                                 ? REASON_CONFESSION
+			                                 : REASON_PRECAUTION;
+	}
+}

@@ -1,0 +1,227 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/invariants.h"
+#include "sim/truth.h"
+
+void
+invariants_init(struct sim *s)
+{
+	struct truth *t = calloc(1, sizeof(*t));
+	size_t observed = s->count < OBSERVED_MAX ? s->count : OBSERVED_MAX;
+
+	if (t == NULL || (t->has_touched = calloc(s->count, sizeof(bool))) == NULL ||
+	    (t->convicted_ms = calloc(s->count, sizeof(uint64_t))) == NULL)
+		abort();
+	for (size_t i = 0; i < observed; i++)
+		if ((t->observed[i].given = calloc(s->count, sizeof(struct given))) == NULL)
+			abort();
+	s->truth = t;
+}
+
+void
+invariants_free(struct sim *s)
+{
+	for (size_t i = 0; i < OBSERVED_MAX; i++)
+		free(s->truth->observed[i].given);
+	free(s->truth->touched);
+	free(s->truth->has_touched);
+	free(s->truth->convicted_ms);
+	free(s->truth);
+}
+
+void
+violated(const struct sim *s, unsigned invariant, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "invariant %u violated at step %" PRIu64 ", %" PRIu64 " ms: ", invariant,
+	    s->steps, s->now_ms);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\nreplay: ", stderr);
+	options_print_command(&s->options, stderr);
+	if (s->trace.file != NULL)
+		fflush(s->trace.file);
+	_Exit(1);
+}
+
+/* ---- truth --------------------------------------------------------------------------- */
+
+bool
+truth_has_adversary(const struct sim *s, enum adversary adversary)
+{
+	return s->options.byzantine > 0 && (s->options.adversaries >> adversary & 1) != 0;
+}
+
+bool
+truth_has_fault(const struct sim *s, enum fault fault)
+{
+	return (s->options.faults >> fault & 1) != 0;
+}
+
+bool
+truth_touched(const struct sim *s, member_index witness, member_index source, uint64_t within_ms)
+{
+	for (size_t i = s->truth->touched_count; i > 0; i--) {
+		const struct touched *t = &s->truth->touched[i - 1];
+
+		if (t->at_ms + within_ms < s->now_ms)
+			return false;
+		if (t->witness == witness && t->source == source)
+			return true;
+	}
+	return false;
+}
+
+void
+invariants_touched(struct sim *s, size_t host, member_index source)
+{
+	struct truth *t = s->truth;
+
+	if (t->touched_count == t->touched_room) {
+		t->touched_room = t->touched_room == 0 ? 32 : t->touched_room * 2;
+		t->touched = reallocarray(t->touched, t->touched_room, sizeof(*t->touched));
+		if (t->touched == NULL)
+			abort();
+	}
+	t->touched[t->touched_count++] =
+	    (struct touched){ s->hosts[host].member, source, s->now_ms };
+	t->has_touched[source] = true;
+	if (s->hosts[host].observed >= 0)
+		truth_of(s, host)->given[source].cut_ms = s->now_ms + LIMIT_LOCAL_CUT_MS;
+}
+
+/* ---- what the world tells -------------------------------------------------------------- */
+
+static bool
+is_judged(const struct sim *s, size_t host)
+{
+	return s->hosts[host].observed >= 0 && !s->hosts[host].liar;
+}
+
+void
+invariants_draft(struct sim *s, size_t host, struct span body)
+{
+	struct entry e;
+
+	if (!is_judged(s, host))
+		return;
+	if (entry_decode(body, &e) != ERR_OK)
+		violated(s, 10, "n%zu asks its notary for what is no entry", host);
+	feed_draft(s, host, &e);
+	votes_draft(s, host, &e);
+}
+
+void
+invariants_signed(struct sim *s, size_t host, struct span envelope)
+{
+	struct record *r = ledger_enter(s->ledger, envelope, s->now_ms);
+
+	if (r == NULL)
+		violated(s, 10, "the notary of n%zu signed what is no entry", host);
+	if (s->hosts[host].observed >= 0)
+		r->reached |= 1ULL << s->hosts[host].observed;
+}
+
+void
+invariants_left(struct sim *s, const struct record *r)
+{
+	switch (r->kind) {
+	case ENTRY_STATEMENT:
+		s->counts.statements++;
+		break;
+	case ENTRY_VERDICT:
+		s->counts.verdicts++;
+		break;
+	case ENTRY_SELF_REPORT:
+		s->counts.self_reports++;
+		break;
+	case ENTRY_CERTIFICATE:
+		s->counts.certificates++;
+		break;
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+		break;
+	}
+	if (!r->signed_well)
+		return;
+	feed_left(s, r);
+	votes_left(s, r);
+}
+
+void
+invariants_delivered(struct sim *s, size_t host, size_t from, const struct payload *p)
+{
+	struct host *h = &s->hosts[host];
+
+	(void)from;
+	if (p->record_count == 0)
+		return;
+	h->dirty = true;
+	if (h->observed < 0 || h->core == NULL)
+		return;
+	isolation_delivered(s, host, p);
+	for (size_t i = 0; i < p->record_count; i++)
+		p->records[i]->reached |= 1ULL << h->observed;
+}
+
+void
+invariants_notice(struct sim *s, size_t host, const struct core_action *a)
+{
+	if (s->hosts[host].observed >= 0 && a->notice.notice == NOTICE_FIRST_SYNC) {
+		truth_of(s, host)->synced = true;
+		truth_of(s, host)->alarmed = a->notice.error != ERR_OK;
+	}
+}
+
+void
+invariants_step(struct sim *s, size_t host)
+{
+	struct host *h = &s->hosts[host];
+
+	if (!is_judged(s, host)) {
+		h->dirty = false;
+		return;
+	}
+	if (host_unix_ms(s, h) + LIMIT_CLOCK_SKEW_MS < AUTHORITY_TIME_MS + s->now_ms ||
+	    host_unix_ms(s, h) > AUTHORITY_TIME_MS + s->now_ms + LIMIT_CLOCK_SKEW_MS)
+		truth_of(s, host)->jumped = true;
+	isolation_step(s, host);
+	if (h->dirty)
+		bounds_step(s, host);
+	h->dirty = false;
+}
+
+void
+invariants_booted(struct sim *s, size_t host)
+{
+	struct host *h = &s->hosts[host];
+
+	h->dirty = true;
+	if (h->observed < 0)
+		return;
+	truth_of(s, host)->synced = false;
+	truth_of(s, host)->boots++;
+	truth_of(s, host)->booted_ms = s->now_ms;
+	isolation_booted(s, host);
+}
+
+void
+invariants_crashed(struct sim *s, size_t host, bool power)
+{
+	(void)power;
+	if (s->hosts[host].observed >= 0)
+		truth_of(s, host)->synced = false;
+}
+
+void
+invariants_healed(struct sim *s)
+{
+	healing_check(s);
+}

@@ -1,0 +1,54 @@
+/*
+ * ledger: every feed entry that ever left a host or a notary, decoded and
+ * proven once, apart from the cores; and which of the observed hosts it
+ * reached.
+ */
+#ifndef SIM_LEDGER_H
+#define SIM_LEDGER_H
+#include "base/map.h"
+#include "sim/authority.h"
+#include "sim/queue.h"
+
+struct record {
+	struct hash name;  /* of the whole envelope */
+	struct hash hash;  /* of the body */
+	struct entry_header header;
+	enum entry_kind kind;
+	member_index author, subject; /* or MEMBER_NONE */
+	uint32_t round;
+	enum level level;             /* verdict, certificate */
+	uint64_t epoch, window;       /* likewise */
+	enum self_report_kind report;
+	struct address destination;   /* statement */
+	bool signed_well;             /* by its author */
+	bool valid;                   /* and its content proves what it says */
+	uint64_t born_ms;
+	bool left;                    /* its author's host; else only that host's disk has it */
+	uint64_t reached;             /* bits of the observed hosts */
+	struct record *next;          /* of the same subject and kind */
+	struct payload *bytes;
+};
+
+enum shelf { SHELF_STATEMENT, SHELF_VERDICT, SHELF_SELF_REPORT, SHELF_CERTIFICATE, SHELF_COUNT };
+
+struct ledger {
+	const struct authority *authority;
+	struct map *by_name;
+	struct map *by_place;          /* author, incarnation, sequence: the first that left, signed well */
+	struct record **all;           /* in order of birth */
+	size_t count, room;
+	struct record *(*subjects)[SHELF_COUNT]; /* by member: lists, latest first; valid ones only */
+};
+
+struct ledger *ledger_new(const struct authority *);
+void ledger_free(struct ledger *); /* accepts NULL */
+/* Look it up, or enter it.  NULL: no feed entry. */
+struct record *ledger_enter(struct ledger *, struct span envelope, uint64_t now_ms);
+/* It is on its way.  True: for the first time. */
+bool ledger_left(struct ledger *, struct record *);
+/* What left first of its author's for this place; or NULL. */
+const struct record *ledger_at(const struct ledger *, member_index author, uint64_t incarnation,
+    uint64_t sequence);
+const struct record *ledger_about(const struct ledger *, member_index subject, enum shelf);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * truth: what really happened in the simulated world, and what each observed
+ * host was given.  Only the invariants look at it.
+ */
+#ifndef SIM_TRUTH_H
+#define SIM_TRUTH_H
+#include "sim/sim.h"
+
+/* A TCP handshake with a witness's decoy, completed from a member's address. */
+struct touched {
+	member_index witness, source;
+	uint64_t at_ms;
+};
+
+/* What an observed host was given against a subject. */
+enum reason {
+	REASON_PRECAUTION = 1,
+	REASON_CONFESSION = 2,
+	REASON_CERTIFICATE = 4,
+	REASON_BALLOTS = 8 /* a quorum of them, no certificate yet */
+};
+#define REASONS_CONDEMN (REASON_CONFESSION | REASON_CERTIFICATE | REASON_BALLOTS)
+
+struct given {
+	uint8_t reasons;  /* enum reason, ever */
+	uint8_t held;     /* it held the subject quarantined for these, since it booted */
+	uint64_t due_ms;  /* it has to have cut it by then; UINT64_MAX: nothing is due */
+	uint64_t cut_ms;  /* its own eyes allow a cut until then */
+};
+
+/* Of an observed host. */
+struct witnessed {
+	struct given *given; /* by subject */
+	bool synced;
+	bool alarmed;        /* first sync was over by its time-out */
+	bool jumped;         /* its wall clock was wrong once */
+	uint64_t boots;
+	uint64_t booted_ms, checks_at_boot;
+};
+
+struct truth {
+	struct touched *touched;
+	size_t touched_count, touched_room;
+	bool *has_touched;   /* by member: a decoy of anybody, ever */
+	struct witnessed observed[OBSERVED_MAX];
+	uint64_t *convicted_ms; /* by member: its first valid certificate; 0: none */
+};
+
+static inline struct witnessed *
+truth_of(const struct sim *s, size_t host)
+{
+	return &s->truth->observed[host];
+}
+
+/* Neither lies nor shares its key with anybody. */
+static inline bool
+truth_is_safe(const struct sim *s, member_index m)
+{
+	return !s->authority->members[m].liar && !s->authority->members[m].key_stolen;
+}
+
+bool truth_has_adversary(const struct sim *, enum adversary);
+bool truth_has_fault(const struct sim *, enum fault);
+/* A touch of the witness's decoy from there within so long. */
+bool truth_touched(const struct sim *, member_index witness, member_index source, uint64_t within_ms);
+
+/* The parts of invariants.c, in files of their own. */
+void isolation_delivered(struct sim *, size_t host, const struct payload *);
+void isolation_step(struct sim *, size_t host);
+void isolation_booted(struct sim *, size_t host);
+void feed_left(struct sim *, const struct record *);
+void feed_draft(struct sim *, size_t host, const struct entry *);
+void votes_draft(struct sim *, size_t host, const struct entry *);
+void votes_left(struct sim *, const struct record *);
+void bounds_step(struct sim *, size_t host);
+void healing_check(struct sim *);
+
+#endif
