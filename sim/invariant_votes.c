@@ -178,7 +178,7 @@ votes_left(struct sim *s, const struct record *r)
 	    s->truth->convicted_ms[r->subject] != 0)
 		return;
 	s->truth->convicted_ms[r->subject] = s->now_ms;
-	s->counts.quarantines++;
+	s->counts.convicted++;
 	check_framed(s, r);
 	check_sum(s, authority_epoch(s->authority, r->epoch));
 }

@@ -130,25 +130,7 @@ invariants_signed(struct sim *s, size_t host, struct span envelope)
 void
 invariants_left(struct sim *s, const struct record *r)
 {
-	switch (r->kind) {
-	case ENTRY_STATEMENT:
-		s->counts.statements++;
-		break;
-	case ENTRY_VERDICT:
-		s->counts.verdicts++;
-		break;
-	case ENTRY_SELF_REPORT:
-		s->counts.self_reports++;
-		break;
-	case ENTRY_CERTIFICATE:
-		s->counts.certificates++;
-		break;
-	case ENTRY_HELLO:
-	case ENTRY_PING:
-	case ENTRY_SYNC_BUCKETS:
-	case ENTRY_SYNC_ITEMS:
-		break;
-	}
+	s->counts.entries[ledger_shelf(r->kind)]++;
 	if (!r->signed_well)
 		return;
 	feed_left(s, r);

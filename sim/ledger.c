@@ -113,6 +113,37 @@ is_statement(const struct ledger *l, const struct record *r, const struct statem
 	       (s->class == CLASS_HONEYPOT_TRIPPED || s->class == CLASS_HONEYTOKEN_USED);
 }
 
+/* Of two entries that contradict; MEMBER_NONE: they do not. */
+static member_index
+subject_of_proof(const struct ledger *l, const struct proof *p)
+{
+	const struct crypto *crypto = l->authority->keys->crypto;
+	const struct span parts[2] = { p->first, p->second };
+	struct entry_header h[2];
+	struct hash hash[2];
+	member_index author;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct envelope envelope;
+		enum entry_kind kind;
+
+		if (envelope_parse(parts[i].data, parts[i].size_bytes, &envelope) != ERR_OK ||
+		    entry_peek(envelope.body, &h[i], &kind) != ERR_OK ||
+		    (author = authority_find(l->authority, &h[i].author)) == MEMBER_NONE ||
+		    !is_signed_by(l, author, DOMAIN_ENTRY, envelope.body, &envelope.signature))
+			return MEMBER_NONE;
+		crypto->sha256(crypto->context, "", envelope.body.data, envelope.body.size_bytes,
+		    &hash[i]);
+	}
+	if (!node_id_equal(&h[0].author, &h[1].author) || h[0].incarnation != h[1].incarnation)
+		return MEMBER_NONE;
+	if (h[0].sequence == h[1].sequence ? hash_equal(&hash[0], &hash[1])
+	                                   : h[0].sequence + 1 != h[1].sequence ||
+	                                         hash_equal(&hash[0], &h[1].previous))
+		return MEMBER_NONE;
+	return author;
+}
+
 static bool
 examine(const struct ledger *l, struct record *r, const struct entry *e)
 {
@@ -145,17 +176,33 @@ examine(const struct ledger *l, struct record *r, const struct entry *e)
 		r->epoch = e->certificate.epoch;
 		r->window = e->certificate.window;
 		return r->subject != MEMBER_NONE && is_certificate(l, r, &e->certificate);
+	case ENTRY_PROOF:
+		r->subject = subject_of_proof(l, &e->proof);
+		return r->subject != MEMBER_NONE;
+	case ENTRY_RELEASE:
+		r->subject = authority_find(l->authority, &e->release.subject);
+		r->round = e->release.round;
+		return r->subject != MEMBER_NONE &&
+		       l->authority->members[r->author].role == ROLE_OPERATOR;
+	case ENTRY_INDICATOR:
+		r->subject = r->author;
+		return authority_at(l->authority, &e->indicator.address) == MEMBER_NONE;
+	case ENTRY_RECEIPT:
+		r->subject = authority_find(l->authority, &e->receipt.subject);
+		return r->subject != MEMBER_NONE;
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break;
 	}
 	return false;
 }
 
-static enum shelf
-shelf_of(enum entry_kind kind)
+enum shelf
+ledger_shelf(enum entry_kind kind)
 {
 	switch (kind) {
 	case ENTRY_STATEMENT:
@@ -164,14 +211,23 @@ shelf_of(enum entry_kind kind)
 		return SHELF_VERDICT;
 	case ENTRY_SELF_REPORT:
 		return SHELF_SELF_REPORT;
+	case ENTRY_PROOF:
+		return SHELF_PROOF;
 	case ENTRY_CERTIFICATE:
+		return SHELF_CERTIFICATE;
+	case ENTRY_RELEASE:
+		return SHELF_RELEASE;
+	case ENTRY_INDICATOR:
+	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
 	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
 		break;
 	}
-	return SHELF_CERTIFICATE;
+	return SHELF_OTHER;
 }
 
 /* ---- entering ---------------------------------------------------------------------------- */
@@ -195,7 +251,7 @@ add(struct ledger *l, struct record *r)
 	l->all[l->count++] = r;
 	put(l->by_name, &r->name, r);
 	if (r->valid) {
-		struct record **shelf = &l->subjects[r->subject][shelf_of(r->kind)];
+		struct record **shelf = &l->subjects[r->subject][ledger_shelf(r->kind)];
 
 		r->next = *shelf;
 		*shelf = r;

@@ -29,7 +29,16 @@ struct record {
 	struct payload *bytes;
 };
 
-enum shelf { SHELF_STATEMENT, SHELF_VERDICT, SHELF_SELF_REPORT, SHELF_CERTIFICATE, SHELF_COUNT };
+enum shelf {
+	SHELF_STATEMENT,
+	SHELF_VERDICT,
+	SHELF_SELF_REPORT,
+	SHELF_PROOF,
+	SHELF_CERTIFICATE,
+	SHELF_RELEASE,
+	SHELF_OTHER,
+	SHELF_COUNT
+};
 
 struct ledger {
 	const struct authority *authority;
@@ -40,6 +49,7 @@ struct ledger {
 	struct record *(*subjects)[SHELF_COUNT]; /* by member: lists, latest first; valid ones only */
 };
 
+enum shelf ledger_shelf(enum entry_kind);
 struct ledger *ledger_new(const struct authority *);
 void ledger_free(struct ledger *); /* accepts NULL */
 /* Look it up, or enter it.  NULL: no feed entry. */

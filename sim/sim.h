@@ -62,7 +62,8 @@ struct host {
 
 struct counts {
 	uint64_t messages, delivered, faults[FAULT_COUNT], attacks[ADVERSARY_COUNT];
-	uint64_t touches, statements, verdicts, self_reports, certificates, quarantines;
+	uint64_t entries[SHELF_COUNT]; /* that left a host, by what they are */
+	uint64_t touches, convicted;
 };
 
 struct sim {

@@ -1,6 +1,16 @@
 #include <inttypes.h>
 #include "sim/summary.h"
 
+static const char *const shelves[SHELF_COUNT] = {
+	[SHELF_STATEMENT] = "statements",
+	[SHELF_VERDICT] = "verdicts",
+	[SHELF_SELF_REPORT] = "self-reports",
+	[SHELF_PROOF] = "proofs",
+	[SHELF_CERTIFICATE] = "certificates",
+	[SHELF_RELEASE] = "releases",
+	[SHELF_OTHER] = "others",
+};
+
 void
 summary_print(const struct sim *s, FILE *out)
 {
@@ -21,10 +31,10 @@ summary_print(const struct sim *s, FILE *out)
 	for (enum adversary a = 0; a < ADVERSARY_COUNT; a++)
 		if (s->options.byzantine > 0 && (s->options.adversaries >> a & 1) != 0)
 			fprintf(out, " %s %" PRIu64, adversary_text(a), c->attacks[a]);
-	fprintf(out,
-	    "\ntouches %" PRIu64 ", statements %" PRIu64 ", verdicts %" PRIu64
-	    ", self-reports %" PRIu64 ", certificates %" PRIu64 ", convicted %" PRIu64 "\n",
-	    c->touches, c->statements, c->verdicts, c->self_reports, c->certificates,
-	    c->quarantines);
+	fprintf(out, "\ntouches %" PRIu64, c->touches);
+	for (size_t i = 0; i < SHELF_COUNT; i++)
+		if (c->entries[i] > 0)
+			fprintf(out, ", %s %" PRIu64, shelves[i], c->entries[i]);
+	fprintf(out, "; convicted %" PRIu64 "\n", c->convicted);
 	fprintf(out, "trace %016" PRIx64 "\n", s->trace.hash);
 }

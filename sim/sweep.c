@@ -36,7 +36,7 @@ work(struct shared *shared, const struct sweep *sweep, const struct options *giv
 		sim_run(s);
 		atomic_fetch_add(&shared->worker[me].steps, s->steps);
 		atomic_fetch_add(&shared->worker[me].simulated_ms, s->now_ms);
-		atomic_fetch_add(&shared->worker[me].convicted, s->counts.quarantines);
+		atomic_fetch_add(&shared->worker[me].convicted, s->counts.convicted);
 		sim_free(s);
 		atomic_fetch_add(&shared->worker[me].done, 1);
 	}
