@@ -32,7 +32,7 @@ check_subject(struct world *w, size_t node, size_t subject)
 	struct core_member_view v = world_view(w, node, subject);
 	struct core_view view = world_core_view(w, node);
 	bool quorum = v.votes >= (w->mesh.count - 1) / 2 + 1 && v.votes >= 2;
-	bool condemned = v.certified || v.confessed;
+	bool condemned = v.certified || v.confessed || v.proven;
 
 	check(v.status != STATUS_QUARANTINED || v.precaution_stands || condemned || quorum,
 	    "invariant 1: %c is quarantined without a reason", (char)('a' + subject));
@@ -44,6 +44,9 @@ check_subject(struct world *w, size_t node, size_t subject)
 	    !(v.precaution_stands && v.precaution_stood_down), "a precaution both stands and not");
 	/* 2: only who touched a decoy was ever convicted. */
 	check(!v.certified || w->touched_others[subject], "invariant 2: %c is framed",
+	    (char)('a' + subject));
+	/* 10: who signs honestly is never proven to equivocate. */
+	check(!v.proven || w->nodes[subject].liar, "invariant 10: %c is proven to equivocate",
 	    (char)('a' + subject));
 	if (condemned)
 		n->was_condemned[subject] = true;

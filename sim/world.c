@@ -72,6 +72,7 @@ world_free(struct world *w)
 	for (size_t i = 0; i < w->recorded_count; i++)
 		free(w->recorded[i].bytes);
 	free(w->recorded);
+	free(w->forged);
 	checker_free(w);
 	network_free(&w->network);
 	mesh_free(&w->mesh);
@@ -185,9 +186,36 @@ sign_entry(const struct world *w, size_t author, struct entry *e)
 	return (struct span){ bytes, mesh_envelope(m, e, bytes, LIMIT_ENVELOPE_BYTES) };
 }
 
-struct span
-world_forge(const struct world *w, size_t author, struct entry *e, uint64_t sequence)
+/* A forged feed is a chain, too, unless a test forges one place twice. */
+static struct hash
+forged_before(const struct world *w, size_t author, uint64_t sequence)
 {
+	for (size_t i = 0; i < w->forged_count; i++)
+		if (w->forged[i].author == author && w->forged[i].sequence == sequence - 1)
+			return w->forged[i].hash;
+	return w->nodes[author].sequence == sequence - 1 ? w->nodes[author].head
+	                                                 : (struct hash){ { 0 } };
+}
+
+static void
+remember_forged(struct world *w, size_t author, uint64_t sequence, struct span bytes)
+{
+	struct envelope envelope;
+	struct forged *f;
+
+	w->forged = reallocarray(w->forged, w->forged_count + 1, sizeof(*w->forged));
+	f = &w->forged[w->forged_count++];
+	f->author = author;
+	f->sequence = sequence;
+	assert_ok(envelope_parse(bytes.data, bytes.size_bytes, &envelope));
+	entry_hash(crypto_sodium(), envelope.body, &f->hash);
+}
+
+struct span
+world_forge(struct world *w, size_t author, struct entry *e, uint64_t sequence)
+{
+	struct span bytes;
+
 	e->header.mesh = w->mesh.id;
 	e->header.epoch = 1;
 	e->header.author = world_member(w, author)->id;
@@ -195,7 +223,10 @@ world_forge(const struct world *w, size_t author, struct entry *e, uint64_t sequ
 	e->header.sequence = sequence;
 	if (e->header.time_ms == 0)
 		e->header.time_ms = MESH_TIME_MS + w->now_ms;
-	return sign_entry(w, author, e);
+	e->header.previous = forged_before(w, author, sequence);
+	bytes = sign_entry(w, author, e);
+	remember_forged(w, author, sequence, bytes);
+	return bytes;
 }
 
 /* Write first, sign after; then the way back. */

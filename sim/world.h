@@ -75,6 +75,12 @@ struct world {
 		uint8_t *bytes;
 	} *recorded;
 	size_t recorded_count;
+	struct forged { /* by world_forge() */
+		size_t author;
+		uint64_t sequence;
+		struct hash hash;
+	} *forged;
+	size_t forged_count;
 	bool record;
 };
 
@@ -105,7 +111,7 @@ struct core_member_view world_view(const struct world *, size_t node, size_t of)
 struct core_view world_core_view(const struct world *, size_t node);
 const struct mesh_member *world_member(const struct world *, size_t node);
 /* An entry of a node's making: header filled with this sequence and our time, signed; to free. */
-struct span world_forge(const struct world *, size_t author, struct entry *, uint64_t sequence);
+struct span world_forge(struct world *, size_t author, struct entry *, uint64_t sequence);
 /* The transcript since the last call; valid until the next. */
 const char *world_trace(struct world *);
 

@@ -58,6 +58,7 @@
 #define LIMIT_HELD_OBJECTS     65536
 #define LIMIT_HELD_PER_AUTHOR  4096
 #define LIMIT_PENDING_APPENDS  64
+#define LIMIT_PENDING_PROOFS   16
 #define LIMIT_STATEMENTS_PER_INCIDENT 256
 #define LIMIT_CORE_ACTIONS     512  /* one step */
 #define LIMIT_LOCAL_CUTS       65536 /* addresses outside the mesh */

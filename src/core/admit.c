@@ -1,4 +1,5 @@
 #include <string.h>
+#include "core/proof.h"
 #include "core/state.h"
 
 static bool
@@ -12,6 +13,12 @@ static bool
 is_standing(enum entry_kind kind)
 {
 	return entry_is_urgent(kind);
+}
+
+static bool
+is_convicted(const struct core *c, member_index author)
+{
+	return peer_of(c, author)->incident.proof != NULL;
 }
 
 /* Already here, byte by byte: the cheap check before any signature. */
@@ -32,10 +39,12 @@ is_held(struct core *c, const struct arrival *a)
 static void
 keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 {
-	struct object *o = objects_make(a->bytes, &a->entry, &a->hash, a->author);
+	struct object *o;
 	struct core_action *action;
 
-	if (o == NULL)
+	/* The feed of a convicted author has no order any more. */
+	if (is_convicted(c, a->author) ||
+	    (o = objects_make(a->bytes, &a->entry, &a->hash, a->author)) == NULL)
 		return;
 	o->proven = proven;
 	if (!objects_set_newest(&c->objects, o, c->now_ms)) {
@@ -52,18 +61,19 @@ keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 }
 
 /*
- * A certificate for what is certified already changes nothing, so it is not
- * worth its signature checks.  Unproven it may still be shown to its author,
- * who alone can tell that it lost its state.
+ * A certificate for what is certified already changes nothing, nor does a
+ * second Proof, so they are not worth their signature checks.  Unproven they
+ * may still be shown to their author, who alone can tell that it lost its state.
  */
 static bool
-is_known_certificate(struct core *c, struct arrival *a)
+is_known(struct core *c, struct arrival *a)
 {
 	struct entry_header header;
 	enum entry_kind kind;
 	struct hash key;
 
-	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK || kind != ENTRY_CERTIFICATE ||
+	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK ||
+	    (kind != ENTRY_CERTIFICATE && kind != ENTRY_PROOF) ||
 	    entry_decode(a->envelope.body, &a->entry) != ERR_OK)
 		return false;
 	objects_key(&c->objects, &a->entry, &key);
@@ -93,6 +103,22 @@ decode_own(const struct core *c, struct arrival *a)
 	return ERR_OK;
 }
 
+/* What a convicted author says on its own word is not worth a check. */
+static bool
+is_silenced(const struct core *c, struct arrival *a)
+{
+	struct entry_header header;
+	enum entry_kind kind;
+	member_index author;
+
+	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK ||
+	    (author = roster_find_id(c->roster, &header.author)) == MEMBER_NONE ||
+	    !conviction_silences(c, author, kind))
+		return false;
+	a->author = author;
+	return true;
+}
+
 static enum err
 prove(struct core *c, struct arrival *a)
 {
@@ -101,6 +127,8 @@ prove(struct core *c, struct arrival *a)
 	if (is_from_network(a) && !budget_take(&peer_of(c, a->from)->link.checks, c->now_ms, 1,
 	                              LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
 		return ERR_BUDGET;
+	if (is_silenced(c, a))
+		return ERR_AUTHOR;
 	c->checks++;
 	return entry_verify(c->crypto, c->roster, &a->envelope, &a->entry, &a->author);
 }
@@ -154,6 +182,7 @@ check_meaning(struct core *c, const struct arrival *a)
 	case ENTRY_CERTIFICATE:
 		return rounds_check_certificate(c, &a->entry, own);
 	case ENTRY_PROOF:
+		return conviction_check(c, &a->entry, own);
 	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
@@ -174,6 +203,7 @@ static void
 describe(struct core *c, struct object *o, const struct arrival *a)
 {
 	const struct entry *e = &a->entry;
+	struct node_id accused;
 
 	o->key = a->key;
 	switch (e->kind) {
@@ -201,6 +231,10 @@ describe(struct core *c, struct object *o, const struct arrival *a)
 		o->window = e->certificate.window;
 		break;
 	case ENTRY_PROOF:
+		o->subject = proof_accused(&e->proof, &accused)
+		                 ? roster_find_id(c->roster, &accused)
+		                 : MEMBER_NONE;
+		break;
 	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
@@ -241,6 +275,8 @@ take(struct core *c, struct object *o, const struct arrival *a)
 		rounds_accept_certificate(c, o, &a->entry.certificate);
 		return ERR_OK;
 	case ENTRY_PROOF:
+		conviction_accept(c, o);
+		return ERR_OK;
 	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
@@ -265,8 +301,9 @@ notice_of(enum entry_kind kind)
 		return NOTICE_VERDICT;
 	case ENTRY_SELF_REPORT:
 		return NOTICE_SELF_REPORT;
-	case ENTRY_CERTIFICATE:
 	case ENTRY_PROOF:
+		return NOTICE_PROOF;
+	case ENTRY_CERTIFICATE:
 	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
@@ -316,7 +353,7 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		action->notice.needed = c->needed;
 	}
 	action->notice.standing =
-	    o->kind == ENTRY_CERTIFICATE ||
+	    o->kind == ENTRY_CERTIFICATE || o->kind == ENTRY_PROOF ||
 	    (o->kind == ENTRY_SELF_REPORT &&
 	        (o->report == SELF_REPORT_CONFESSION || incident->precaution_stands));
 }
@@ -332,6 +369,7 @@ accept(struct core *c, const struct arrival *a)
 		return ERR_NOMEM;
 	describe(c, o, a);
 	o->proven = true;
+	o->loose = is_convicted(c, a->author);
 	set_life(c, o, a->age_ms);
 	if ((err = objects_hold(&c->objects, o, o->tree_until_ms > c->now_ms)) != ERR_OK) {
 		objects_discard(&c->objects, o);
@@ -350,7 +388,9 @@ accept(struct core *c, const struct arrival *a)
 		return err;
 	}
 	replay_mark(&peer_of(c, a->author)->author.replay, a->entry.header.sequence);
-	(void)objects_set_newest(&c->objects, o, c->now_ms);
+	/* By now its author may stand convicted, of its own making. */
+	if (!is_convicted(c, a->author))
+		(void)objects_set_newest(&c->objects, o, c->now_ms);
 	if (a->via != VIA_DISK)
 		pass_on(c, o, a);
 	if (c->started) {
@@ -379,6 +419,8 @@ check_order(struct core *c, const struct arrival *a, bool *held)
 	const struct object *o =
 	    objects_by_place(&c->objects, a->author, h->incarnation, h->sequence);
 
+	if (is_convicted(c, a->author))
+		o = objects_by_hash(&c->objects, &a->hash);
 	*held = o != NULL && hash_equal(&o->hash, &a->hash);
 	if (*held)
 		return ERR_OK;
@@ -401,12 +443,14 @@ admit(struct core *c, struct arrival *a)
 	entry_hash(c->crypto, a->envelope.body, &a->hash);
 	if (is_held(c, a))
 		return ERR_OK;
-	if (is_from_network(a) && is_known_certificate(c, a))
+	if (is_from_network(a) && is_known(c, a))
 		return ERR_OK;
 	if ((err = prove(c, a)) != ERR_OK)
 		return err;
 	if (a->author == c->self && is_from_network(a))
 		sync_check_own(c, &a->entry.header, &a->hash);
+	if ((err = conviction_look(c, a)) != ERR_OK)
+		return err;
 	if ((err = check_age(c, a)) != ERR_OK)
 		return err;
 	if ((err = check_order(c, a, &held)) != ERR_OK || held)
@@ -421,6 +465,20 @@ admit(struct core *c, struct arrival *a)
 	if ((err = check_meaning(c, a)) != ERR_OK)
 		return err;
 	return accept(c, a);
+}
+
+void
+admit_forget(struct core *c, struct object *o)
+{
+	if (o->kind == ENTRY_STATEMENT)
+		ballots_forget_statement(c, o);
+	else if (o->kind == ENTRY_SELF_REPORT)
+		selfreport_forget(c, o);
+	spread_forget(c, o);
+	timerq_cancel(c->timers, &o->expiry.timer);
+	objects_leave_tree(&c->objects, o);
+	o->fresh_until_ms = 0;
+	objects_release(&c->objects, o, c->now_ms);
 }
 
 void

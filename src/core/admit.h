@@ -41,6 +41,8 @@ struct arrival {
 
 /* via, from and bytes are set, author is MEMBER_NONE.  OK: it is held now, or was, or says nothing new. */
 MUST_USE enum err admit(struct core *, struct arrival *);
+/* It counts no longer: out of the tree, and out of memory unless it is the newest of its author. */
+void admit_forget(struct core *, struct object *);
 /* Its timer: out of the tree, then no longer fresh, then gone. */
 void admit_expired(struct core *, struct object *);
 

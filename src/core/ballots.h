@@ -35,6 +35,7 @@ struct incident {
 	bool quorum;                /* one was reached here */
 	struct object *certificate; /* held; or NULL */
 	struct object *confession;  /* held; or NULL */
+	struct object *proof;       /* of its equivocation, held; or NULL */
 	bool voted;                 /* we have a ballot against it */
 	uint64_t open_until_ms;     /* that ballot counts as open */
 	uint64_t certified_until_ms; /* and, certified, in the budget */

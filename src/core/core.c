@@ -98,6 +98,7 @@ core_free(struct core *c)
 	for (size_t i = 0; i < c->page_count * PEERS_A_PAGE; i++)
 		ballots_free(&peer_of(c, i)->incident);
 	spread_free(c);
+	conviction_free(c);
 	links_free(c);
 	isolation_free(c);
 	objects_free(&c->objects);
@@ -210,6 +211,7 @@ tick(struct core *c)
 	uint64_t window = ballot_window(c->unix_ms);
 
 	links_tick(c);
+	conviction_pursue(c);
 	/* A new window to vote in, or a budget that may have room again. */
 	if (window != c->last_window || c->ticks % 8 == 0)
 		vote_pursue_all(c);
@@ -243,6 +245,7 @@ wake(struct core *c, struct wake *w)
 		break;
 	case WAKE_APPEND:
 		selfreport_pursue(c);
+		conviction_pursue(c);
 		vote_pursue_all(c);
 		break;
 	}

@@ -130,7 +130,8 @@ enum notice {
 	NOTICE_LOST_STATE,      /* peers hold a later head of our own feed: sign nothing */
 	NOTICE_CLOCK,           /* more than LIMIT_CLOCK_SKEW_MS off the peers' median */
 	NOTICE_EQUIVOCATION,    /* subject signed two bodies for one sequence */
-	NOTICE_BLAST_RADIUS     /* a vote withheld: the budget is exhausted */
+	NOTICE_BLAST_RADIUS,    /* a vote withheld: the budget is exhausted */
+	NOTICE_PROOF            /* of an equivocation, accepted or written */
 };
 
 enum cause { /* why, for NOTICE_TOUCH */
@@ -232,6 +233,7 @@ struct core_member_view {
 	bool precaution_stood_down;
 	bool certified;
 	bool confessed;
+	bool proven;              /* it equivocated */
 	uint32_t votes;           /* QUARANTINE ballots counted, best tally */
 	uint32_t statements;      /* witnesses held for the current round */
 	uint32_t round;

@@ -20,6 +20,8 @@ room_for(const struct entry *e)
 
 	if (e->kind == ENTRY_CERTIFICATE)
 		room += e->certificate.voters.size_bytes + e->certificate.signatures.size_bytes;
+	else if (e->kind == ENTRY_PROOF)
+		room += e->proof.first.size_bytes + e->proof.second.size_bytes;
 	return room;
 }
 

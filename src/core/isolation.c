@@ -17,7 +17,7 @@ isolation_is_condemned(const struct core *c, member_index subject)
 {
 	const struct incident *in = &peer_of(c, subject)->incident;
 
-	return in->quorum || in->certificate != NULL || in->confession != NULL;
+	return in->quorum || in->certificate != NULL || in->confession != NULL || in->proof != NULL;
 }
 
 /* The one function from grounds to strength; until: 0 for as long as they stand. */
@@ -263,7 +263,7 @@ demanded_of_self(const struct core *c)
 {
 	const struct incident *in = &peer_of(c, c->self)->incident;
 
-	if (in->certificate != NULL || in->confession != NULL)
+	if (in->certificate != NULL || in->confession != NULL || in->proof != NULL)
 		return STRENGTH_SEVER;
 	/* A confession that cannot be written yet still leaves the mesh port to send it later. */
 	if (in->precaution_stands || c->self_reports.confession.wanted)

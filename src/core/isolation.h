@@ -3,7 +3,7 @@
  * grounds against it; and this host's own lock.
  *
  * strength = max { HOLD before first sync, CUT by own eyes (15 min), CUT by a
- * standing precaution, CUT then SEVER by a certificate or a confession }.
+ * standing precaution, CUT then SEVER by a certificate, a confession or a Proof }.
  *
  * Pure.  Spec: docs/protocol.md, "Isolation".
  */
@@ -68,7 +68,7 @@ MUST_USE enum err isolation_cut_address(struct core *, const struct address *,
 void isolation_sever_soon(struct core *, member_index subject);
 /* What was last asked for. */
 enum strength isolation_in_force(const struct core *, member_index subject);
-/* A certificate or a confession stands against it, or this node saw a quorum. */
+/* A certificate, a confession or a Proof stands against it, or this node saw a quorum. */
 bool isolation_is_condemned(const struct core *, member_index subject);
 
 /* This host's own lock, after its send queues are empty or 50 ms. */

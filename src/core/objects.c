@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/objects.h"
+#include "core/proof.h"
 
 #define PLACE_BYTES       18
 #define KEY_BYTES         (1 + 16 + 16 + 4 + 1 + 8 + 8 + 8)
@@ -82,14 +83,16 @@ put_id(uint8_t *at, const struct node_id *id)
  * kind || author || subject || round || level || epoch || a || b, where a and
  * b tell apart what one author may say about one subject: a statement's class
  * and the five minutes it falls in, a verdict's window, a self-report's
- * incarnation and sequence.  A certificate is the same whoever assembled it.
+ * incarnation and sequence.  A certificate is the same whoever assembled it,
+ * and of two Proofs against one subject the other says nothing more.
  */
 static size_t
 key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 {
 	static const struct node_id none;
 	const struct node_id *author = &e->header.author, *subject = &none;
-	uint64_t round = 0, level = 0, a = 0, b = 0;
+	uint64_t round = 0, level = 0, epoch = e->header.epoch, a = 0, b = 0;
+	struct node_id accused;
 	uint8_t *at = out;
 
 	switch (e->kind) {
@@ -118,6 +121,11 @@ key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 		level = (uint64_t)e->certificate.level;
 		break;
 	case ENTRY_PROOF:
+		author = &none;
+		epoch = 0;
+		if (proof_accused(&e->proof, &accused))
+			subject = &accused;
+		break;
 	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
@@ -134,7 +142,7 @@ key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 	at = put_id(at, subject);
 	at = put_integer(at, round, 4);
 	at = put_integer(at, level, 1);
-	at = put_integer(at, e->header.epoch, 8);
+	at = put_integer(at, epoch, 8);
 	at = put_integer(at, a, 8);
 	at = put_integer(at, b, 8);
 	return (size_t)(at - out);
@@ -263,14 +271,23 @@ objects_leave_tree(struct objects *s, struct object *o)
 	o->in_tree = false;
 }
 
-static void
-unindex(struct objects *s, struct object *o)
+void
+objects_unplace(struct objects *s, struct object *o)
 {
 	uint8_t place[PLACE_BYTES];
 
+	if (o->loose)
+		return;
 	place_key(o->author, o->header.incarnation, o->header.sequence, place);
-	map_remove(s->by_hash, &o->hash);
 	map_remove(s->by_place, place);
+	o->loose = true;
+}
+
+static void
+unindex(struct objects *s, struct object *o)
+{
+	objects_unplace(s, o);
+	map_remove(s->by_hash, &o->hash);
 	s->held[o->author]--;
 	o->indexed = false;
 }
@@ -286,7 +303,7 @@ objects_hold(struct objects *s, struct object *o, bool in_tree)
 	place_key(o->author, o->header.incarnation, o->header.sequence, place);
 	if (map_put(s->by_hash, &o->hash, o) != ERR_OK)
 		return ERR_NOMEM;
-	if (map_put(s->by_place, place, o) != ERR_OK) {
+	if (!o->loose && map_put(s->by_place, place, o) != ERR_OK) {
 		map_remove(s->by_hash, &o->hash);
 		return ERR_NOMEM;
 	}
@@ -346,6 +363,18 @@ objects_set_newest(struct objects *s, struct object *o, uint64_t now_ms)
 		objects_release(s, before, now_ms);
 	}
 	return true;
+}
+
+void
+objects_forget_newest(struct objects *s, member_index author, uint64_t now_ms)
+{
+	struct object *o = s->newest[author];
+
+	if (o == NULL)
+		return;
+	s->newest[author] = NULL;
+	o->newest = false;
+	objects_release(s, o, now_ms);
 }
 
 const struct object *

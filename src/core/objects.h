@@ -34,6 +34,7 @@ struct object {
 	bool indexed;                  /* found by hash and place */
 	bool in_tree;
 	bool newest;
+	bool loose;                    /* its author is convicted: it has no place in a feed */
 	bool proven;                   /* its signature was checked */
 	struct object *next;           /* a list: statements of one incident; or the dropped */
 	size_t size_bytes;
@@ -89,6 +90,10 @@ MUST_USE enum err objects_hold(struct objects *, struct object *, bool in_tree);
  */
 bool objects_set_newest(struct objects *, struct object *, uint64_t now_ms);
 const struct object *objects_newest(const struct objects *, member_index author);
+/* No entry of this author is its newest any more. */
+void objects_forget_newest(struct objects *, member_index author, uint64_t now_ms);
+/* It is held, but no longer found by its place. */
+void objects_unplace(struct objects *, struct object *);
 
 void objects_leave_tree(struct objects *, struct object *);
 /* Drop it unless it has a reason left at now_ms. */

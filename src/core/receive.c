@@ -25,10 +25,14 @@ charge_link(struct core *c, member_index from)
  * more; and no peer may fill our log.
  */
 static bool
-is_quiet(struct core *c, member_index from, enum via via, enum err err)
+is_quiet(struct core *c, member_index from, member_index author, enum via via, enum err err)
 {
 	if (via == VIA_SYNC &&
 	    (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL))
+		return true;
+	/* What a convicted author said before is offered until everybody knows. */
+	if (err == ERR_AUTHOR && author != MEMBER_NONE &&
+	    peer_of(c, author)->incident.proof != NULL)
 		return true;
 	return from != MEMBER_NONE && !budget_take(&peer_of(c, from)->link.refusals, c->now_ms, 1,
 	                                  LIMIT_REFUSALS_PER_S, LIMIT_REFUSALS_BURST);
@@ -43,7 +47,7 @@ refuse(struct core *c, member_index from, member_index author, enum via via, enu
 	if (from != MEMBER_NONE && (err == ERR_SIGNATURE || err == ERR_MALFORMED ||
 	                               err == ERR_TRUNCATED || err == ERR_UNKNOWN_FIELD))
 		charge_link(c, from);
-	if (is_quiet(c, from, via, err))
+	if (is_quiet(c, from, author, via, err))
 		return;
 	a = actions_notice(&c->outbox, NOTICE_REFUSED, author);
 	a->notice.peer = from;

@@ -105,8 +105,8 @@ selfreport_check(const struct core *c, const struct entry *e, member_index autho
 	return latest != NULL && latest->header.sequence < e->header.sequence ? ERR_FULL : ERR_OK;
 }
 
-static void
-forget(struct core *c, struct object *o)
+void
+selfreport_forget(struct core *c, struct object *o)
 {
 	struct incident *in = &peer_of(c, o->author)->incident;
 	size_t i = 0;
@@ -117,10 +117,8 @@ forget(struct core *c, struct object *o)
 	memmove(
 	    &in->reports[i], &in->reports[i + 1], (in->report_count - i) * sizeof(struct object *));
 	precaution_remove(&c->precautions, &o->hash);
-	spread_forget(c, o);
-	objects_leave_tree(&c->objects, o);
-	o->fresh_until_ms = 0;
-	objects_release(&c->objects, o, c->now_ms);
+	if (in->confession == o)
+		in->confession = NULL;
 }
 
 static enum err
@@ -183,11 +181,12 @@ apply(struct core *c, member_index subject)
 }
 
 void
-selfreport_judge(struct core *c)
+selfreport_judge(struct core *c, member_index changed)
 {
 	precaution_judge(&c->precautions, roster_precautions(c->roster), c->scratch);
 	for (size_t i = 0; i < c->precautions.count; i++)
 		apply(c, c->precautions.list[i].subject);
+	apply(c, changed);
 }
 
 enum err
@@ -200,10 +199,9 @@ selfreport_accept(struct core *c, struct object *o)
 	if ((err = remember(c, o)) != ERR_OK)
 		return err;
 	if (latest != NULL)
-		forget(c, latest);
+		admit_forget(c, latest);
 	if (o->report == SELF_REPORT_PRECAUTION) {
-		selfreport_judge(c);
-		apply(c, o->author);
+		selfreport_judge(c, o->author);
 	} else {
 		in->confession =
 		    in->confession == NULL || in->confession == latest ? o : in->confession;

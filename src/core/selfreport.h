@@ -31,7 +31,9 @@ void selfreport_pursue(struct core *);
 MUST_USE enum err selfreport_check(const struct core *, const struct entry *, member_index author);
 /* It is held now: decide anew which precautions stand.  ERR_NOMEM: nothing was done. */
 MUST_USE enum err selfreport_accept(struct core *, struct object *);
-/* Which precautions stand now, and what follows for each subject. */
-void selfreport_judge(struct core *);
+/* It counts no longer, nor is it found here; selfreport_judge() has to follow. */
+void selfreport_forget(struct core *, struct object *);
+/* Which precautions stand now, and what follows for each subject; changed may have none left. */
+void selfreport_judge(struct core *, member_index changed);
 
 #endif

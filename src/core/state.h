@@ -11,6 +11,7 @@
 #include "core/ballots.h"
 #include "core/blame.h"
 #include "core/budget.h"
+#include "core/conviction.h"
 #include "core/drafts.h"
 #include "core/isolation.h"
 #include "core/links.h"
@@ -78,6 +79,7 @@ struct core {
 	struct objects objects;
 	struct precautions precautions;
 	struct drafts drafts;
+	struct convictions convictions;
 	struct self_reports self_reports;
 	struct relays relays;
 	struct everybody everybody;

@@ -264,30 +264,44 @@ sync_claim(struct core *c, member_index from, const struct feed_head *yours)
 	        (yours->sequence == c->own_sequence && !hash_equal(&yours->hash, &c->own_hash)));
 }
 
+/*
+ * What we hold of this author that its holder should see: another body for
+ * that sequence, and, where the author itself is behind, its newest.
+ */
+static const struct object *
+other_than(const struct core *c, member_index author, const struct feed_head *theirs, bool behind)
+{
+	const struct object *newest = objects_newest(&c->objects, author), *same;
+
+	if (newest == NULL)
+		return NULL;
+	same = newest->header.sequence == theirs->sequence
+	           ? newest
+	           : objects_by_place(&c->objects, author, theirs->incarnation, theirs->sequence);
+	if (same != NULL && same->header.incarnation == theirs->incarnation &&
+	    !hash_equal(&theirs->hash, &same->hash))
+		return same;
+	return behind && theirs->sequence < newest->header.sequence ? newest : NULL;
+}
+
 void
 sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
 {
 	struct link *link = &peer_of(c, to)->link;
 	struct entry e = { .kind = ENTRY_SYNC_ITEMS };
 	member_index author = roster_find_id(c->roster, &theirs->author);
-	const struct object *newest;
-	bool behind, fork;
+	const struct object *shown;
 
 	if (author == MEMBER_NONE || author == c->self ||
-	    (newest = objects_newest(&c->objects, author)) == NULL)
+	    (shown = other_than(c, author, theirs, author == to)) == NULL)
 		return;
-	behind = author == to && theirs->sequence < newest->header.sequence;
-	fork = theirs->sequence == newest->header.sequence &&
-	       !hash_equal(&theirs->hash, &newest->hash);
 	/* What nobody proved is shown to its author alone. */
-	if (author != to && !newest->proven)
-		return;
-	if ((!behind && !fork) ||
+	if ((author != to && !shown->proven) ||
 	    (link->served_ms != 0 && c->now_ms - link->served_ms < LIMIT_SYNC_SETTLE_MS))
 		return;
 	link->served_ms = c->now_ms;
 	e.header.mesh = *roster_mesh(c->roster);
-	e.sync_items.items[0] = (struct span){ newest->bytes, newest->size_bytes };
+	e.sync_items.items[0] = (struct span){ shown->bytes, shown->size_bytes };
 	e.sync_items.count = 1;
 	(void)actions_send_link_message(&c->outbox, &e, to);
 }
@@ -295,11 +309,10 @@ sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
 void
 sync_check_own(struct core *c, const struct entry_header *header, const struct hash *hash)
 {
-	const struct object *held =
-	    objects_by_place(&c->objects, c->self, header->incarnation, header->sequence);
+	struct proof_place place = { header, hash };
 
 	if (header->sequence > c->own_sequence ||
 	    (header->sequence == c->own_sequence && !hash_equal(hash, &c->own_hash)) ||
-	    (held != NULL && !hash_equal(hash, &held->hash)))
+	    conviction_find(c, c->self, &place) != NULL)
 		sync_lost_state(c);
 }

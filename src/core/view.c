@@ -29,6 +29,8 @@ since_ms(const struct core *c, member_index m)
 		since = in->certificate->header.time_ms;
 	if (in->confession != NULL && in->confession->header.time_ms < since)
 		since = in->confession->header.time_ms;
+	if (in->proof != NULL && in->proof->header.time_ms < since)
+		since = in->proof->header.time_ms;
 	if (p != NULL && p->second * 1000 < since)
 		since = p->second * 1000;
 	return since == UINT64_MAX ? 0 : since;
@@ -53,6 +55,7 @@ core_view_member(const struct core *c, member_index m, struct core_member_view *
 	out->precaution_stood_down = p->incident.precaution_down;
 	out->certified = p->incident.certificate != NULL;
 	out->confessed = p->incident.confession != NULL;
+	out->proven = p->incident.proof != NULL;
 	out->votes = ballots_votes(c, m);
 	out->statements = (uint32_t)ballots_witnesses(c, m);
 	out->round = p->incident.round;
@@ -118,6 +121,8 @@ notice_text(enum notice notice)
 		return "equivocation";
 	case NOTICE_BLAST_RADIUS:
 		return "blast-radius";
+	case NOTICE_PROOF:
+		return "proof";
 	}
 	return "unknown";
 }

@@ -179,7 +179,7 @@ vote_pursue(struct core *c, member_index subject)
 {
 	struct incident *in = &peer_of(c, subject)->incident;
 
-	if (subject == c->self || in->certificate != NULL)
+	if (subject == c->self || in->certificate != NULL || in->proof != NULL)
 		return;
 	pursue_certificate(c, subject);
 	if (in->quorum || !may_sign(c) || roster_head_ordinal(c->roster, c->self) == -1)

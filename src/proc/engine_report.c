@@ -211,6 +211,7 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_CLOCK:
 	case NOTICE_EQUIVOCATION:
 	case NOTICE_BLAST_RADIUS:
+	case NOTICE_PROOF:
 		break;
 	}
 }

@@ -451,23 +451,26 @@ an_author_has_a_budget(void **unused)
 static void
 the_earliest_self_reports_count(void **unused)
 {
-	const uint64_t many = LIMIT_SELF_REPORTS + 9;
+	enum { many = LIMIT_SELF_REPORTS + 9 };
+	struct span reports[many];
 	struct world *w = five();
 
 	(void)unused;
 	for (size_t i = 0; i < 5; i++)
 		w->nodes[i].liar = true; /* what they hold is forged here */
-	for (uint64_t i = 1; i <= many; i++)
-		for (size_t to = 0; to < 2; to++) {
-			struct entry e = { .kind = ENTRY_SELF_REPORT };
-			struct span bytes;
+	for (uint64_t i = 0; i < many; i++) {
+		struct entry e = { .kind = ENTRY_SELF_REPORT };
 
-			e.self_report.kind = SELF_REPORT_PRECAUTION;
-			e.self_report.reason = CLASS_HONEYPOT_TRIPPED;
-			bytes = world_forge(w, 2, &e, to == 0 ? i : many + 1 - i);
-			world_deliver(w, to, 2, bytes);
-			free((void *)(uintptr_t)bytes.data);
-		}
+		e.self_report.kind = SELF_REPORT_PRECAUTION;
+		e.self_report.reason = CLASS_HONEYPOT_TRIPPED;
+		reports[i] = world_forge(w, 2, &e, i + 1);
+	}
+	for (uint64_t i = 0; i < many; i++) {
+		world_deliver(w, 0, 2, reports[i]);
+		world_deliver(w, 1, 2, reports[many - 1 - i]);
+	}
+	for (uint64_t i = 0; i < many; i++)
+		free((void *)(uintptr_t)reports[i].data);
 	assert_int_equal(world_core_view(w, 0).root, world_core_view(w, 1).root);
 	/* One of them is the newest besides, held for its author's sake. */
 	assert_in_range(world_core_view(w, 1).objects, LIMIT_SELF_REPORTS, LIMIT_SELF_REPORTS + 1);
