@@ -372,6 +372,7 @@ objects_forget_newest(struct objects *s, member_index author, uint64_t now_ms)
 
 	if (o == NULL)
 		return;
+	members_remove_at(&s->authors, members_from(&s->authors, author));
 	s->newest[author] = NULL;
 	o->newest = false;
 	objects_release(s, o, now_ms);
