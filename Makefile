@@ -2,6 +2,7 @@
 
 NODE   ?=
 FROM   ?=
+AI     ?=
 BUILD  := build/release
 ASAN   := build/asan
 JOBS   ?= $(shell nproc)
@@ -28,8 +29,8 @@ asan: setup ## build with AddressSanitizer and UBSan in build/asan
 	@$(call configure,$(ASAN),Asan)
 	@$(call compile,$(ASAN))
 
-up: build ## start the lab (PORT=8090): coordinator, nodes a to e, an intruder
-	@lab/up
+up: build ## start the lab (PORT=8090, AI=http://HOST:PORT): coordinator, nodes a to e, an intruder
+	@AI=$(AI) lab/up
 
 down: ## stop the lab and discard its mesh
 	@lab/down

@@ -8,6 +8,7 @@ NETWORK4=10.77.0
 NETWORK6=fd77:
 SSH_PORT=2222
 HTTP_PORT=8888
+MODEL_URL=http://localhost:11434 # as a node sees its model's server
 
 die() {
 	printf '%s\n' "$*" >&2

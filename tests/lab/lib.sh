@@ -22,7 +22,7 @@ ended() {
 		for log in "$PHALANX_LAB"/*/log; do
 			[ -f "$log" ] || continue
 			echo "---- the end of $log"
-			tail -n 60 "$log"
+			tail -n ${LOG_LINES:-60} "$log"
 		done
 	fi
 	"$TREE/lab/down" || true
