@@ -25,7 +25,8 @@ struct link {
 	unsigned bad_signatures;
 	uint64_t exchange_ms;     /* when we last asked for an exchange; 0: never */
 	uint64_t served_ms;       /* when we last sent it its own newest entry */
-	size_t next_bucket;       /* where the next answer begins */
+	size_t next_bucket;       /* where the next answer begins, ... */
+	size_t next_item;         /* ... and behind how many of its objects */
 };
 
 /* The kernel's neighbour table. */

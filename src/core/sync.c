@@ -64,15 +64,19 @@ flush(struct core *c, struct batch *b, member_index to)
 	b->messages++;
 }
 
-static void
+/* False: it belongs into the next answer. */
+static bool
 add(struct core *c, struct batch *b, member_index to, const struct object *o)
 {
 	struct sync_items *items = &b->entry.sync_items;
 
 	if (items->count == LIMIT_SYNC_ITEMS || b->size_bytes + o->size_bytes > LIMIT_SYNC_BYTES)
 		flush(c, b, to);
+	if (b->messages == LIMIT_SYNC_MESSAGES)
+		return false;
 	items->items[items->count++] = (struct span){ o->bytes, o->size_bytes };
 	b->size_bytes += o->size_bytes;
+	return true;
 }
 
 /* What the peer may lack, beginning where the last answer ended. */
@@ -82,18 +86,18 @@ send_differing(struct core *c, member_index to, const uint64_t theirs[LIMIT_SYNC
 {
 	struct link *link = &peer_of(c, to)->link;
 	struct batch batch = { .entry = { .kind = ENTRY_SYNC_ITEMS } };
-	size_t start = link->next_bucket;
 
 	batch.entry.header.mesh = *roster_mesh(c->roster);
-	for (size_t i = 0; i < LIMIT_SYNC_BUCKETS && batch.messages < LIMIT_SYNC_MESSAGES; i++) {
-		size_t at = (start + i) % LIMIT_SYNC_BUCKETS;
-		const struct bucket *bucket = &c->objects.buckets[at];
+	for (size_t i = 0; i < LIMIT_SYNC_BUCKETS; i++) {
+		const struct bucket *bucket = &c->objects.buckets[link->next_bucket];
+		size_t count =
+		    theirs[link->next_bucket] == ours[link->next_bucket] ? 0 : bucket->count;
 
-		link->next_bucket = (at + 1) % LIMIT_SYNC_BUCKETS;
-		if (theirs[at] == ours[at])
-			continue;
-		for (size_t j = 0; j < bucket->count; j++)
-			add(c, &batch, to, bucket->list[j]);
+		for (; link->next_item < count; link->next_item++)
+			if (!add(c, &batch, to, bucket->list[link->next_item]))
+				return;
+		link->next_bucket = (link->next_bucket + 1) % LIMIT_SYNC_BUCKETS;
+		link->next_item = 0;
 	}
 	flush(c, &batch, to);
 }
@@ -214,10 +218,22 @@ equal_groups(struct core *c, size_t wanted, size_t *linked, bool *all)
 	return groups;
 }
 
+/*
+ * So many cannot all be lying.  A member of a large mesh has fewer neighbours
+ * than f + 1; nobody chose them, so more than half of them will do.
+ */
+static size_t
+groups_wanted(const struct core *c)
+{
+	size_t wanted = roster_f(c->roster) + 1;
+
+	return is_full_mesh(c) || wanted <= LIMIT_RINGS ? wanted : LIMIT_RINGS + 1;
+}
+
 void
 sync_evaluate(struct core *c)
 {
-	size_t wanted = roster_f(c->roster) + 1, linked, groups;
+	size_t wanted = groups_wanted(c), linked, groups;
 	bool all;
 
 	if (!c->started || c->synced)
