@@ -11,21 +11,30 @@ enter(struct liveness *l, enum liveness_state state, uint64_t now_ms)
 	return true;
 }
 
+/* What is awaited comes a little after its tick: half a period is no miss. */
+static bool
+is_over(uint64_t passed_ms, uint32_t period_ms, uint64_t patience_ms)
+{
+	return passed_ms + period_ms / 2 >= patience_ms;
+}
+
 static bool
 is_silent(const struct liveness *l, const struct liveness_event *ev)
 {
 	uint64_t quiet_ms = (uint64_t)LIMIT_PING_MISSES * ev->period_ms * (1 + ev->health);
 
-	return ev->now_ms - l->heard_ms >= quiet_ms;
+	return is_over(ev->now_ms - l->heard_ms, ev->period_ms, quiet_ms);
 }
 
 static bool
 grace_is_over(const struct liveness *l, const struct liveness_event *ev)
 {
-	/* A link that was reset is no matter of our own slowness. */
-	unsigned doubt = l->linked ? 1 + ev->health : 1;
+	uint64_t passed_ms = ev->now_ms - l->since_ms;
 
-	return ev->now_ms - l->since_ms >= (uint64_t)ev->period_ms * doubt;
+	/* A link that was reset is no matter of our own slowness. */
+	if (!l->linked)
+		return passed_ms >= ev->period_ms;
+	return is_over(passed_ms, ev->period_ms, (uint64_t)ev->period_ms * (1 + ev->health));
 }
 
 bool
