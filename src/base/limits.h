@@ -67,6 +67,8 @@
 #define LIMIT_INDICATORS_PER_H 100   /* a reporter */
 #define LIMIT_PENDING_RELAYS   256  /* urgent objects waiting for LIMIT_RELAY_DELAY_MS */
 #define LIMIT_SELF_REPORTS     32   /* of one kind, of one author, the earliest */
+#define LIMIT_RELEASES         16   /* operators' requests for one subject, the latest */
+#define LIMIT_RESTORE_WAITING  1024 /* entries from disk that wait for the round that they name */
 #define LIMIT_TOUCH_REPEAT_MS  1000 /* one source, one decoy: counted, not reported again */
 
 /* budgets */

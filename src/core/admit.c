@@ -5,7 +5,7 @@
 static bool
 is_from_network(const struct arrival *a)
 {
-	return a->via == VIA_LINK || a->via == VIA_SYNC;
+	return a->via == VIA_LINK || a->via == VIA_SYNC || a->via == VIA_SUBMITTED;
 }
 
 /* What does not age is what is flooded. */
@@ -77,7 +77,8 @@ is_known(struct core *c, struct arrival *a)
 	    entry_decode(a->envelope.body, &a->entry) != ERR_OK)
 		return false;
 	objects_key(&c->objects, &a->entry, &key);
-	if (objects_by_key(&c->objects, &key) == NULL)
+	if (kind == ENTRY_CERTIFICATE ? !rounds_is_known(c, &a->entry)
+	                              : objects_by_key(&c->objects, &key) == NULL)
 		return false;
 	a->author = roster_find_id(c->roster, &header.author);
 	if (a->author == c->self)
@@ -124,8 +125,8 @@ prove(struct core *c, struct arrival *a)
 {
 	if (a->via == VIA_OWN)
 		return decode_own(c, a);
-	if (is_from_network(a) && !budget_take(&peer_of(c, a->from)->link.checks, c->now_ms, 1,
-	                              LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
+	if (a->from != MEMBER_NONE && !budget_take(&peer_of(c, a->from)->link.checks, c->now_ms, 1,
+	                                  LIMIT_CHECKS_PER_S, LIMIT_CHECKS_BURST))
 		return ERR_BUDGET;
 	if (is_silenced(c, a))
 		return ERR_AUTHOR;
@@ -184,6 +185,7 @@ check_meaning(struct core *c, const struct arrival *a)
 	case ENTRY_PROOF:
 		return conviction_check(c, &a->entry, own);
 	case ENTRY_RELEASE:
+		return release_check(c, &a->entry, &a->hash);
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
 		return ERR_UNSUPPORTED;
@@ -216,6 +218,8 @@ describe(struct core *c, struct object *o, const struct arrival *a)
 	case ENTRY_VERDICT:
 		o->subject = roster_find_id(c->roster, &e->verdict.subject);
 		o->round = e->verdict.round;
+		o->level = e->verdict.level;
+		o->epoch = e->header.epoch;
 		o->window = e->verdict.window;
 		break;
 	case ENTRY_SELF_REPORT:
@@ -228,6 +232,8 @@ describe(struct core *c, struct object *o, const struct arrival *a)
 	case ENTRY_CERTIFICATE:
 		o->subject = roster_find_id(c->roster, &e->certificate.subject);
 		o->round = e->certificate.round;
+		o->level = e->certificate.level;
+		o->epoch = e->certificate.epoch;
 		o->window = e->certificate.window;
 		break;
 	case ENTRY_PROOF:
@@ -236,6 +242,9 @@ describe(struct core *c, struct object *o, const struct arrival *a)
 		                 : MEMBER_NONE;
 		break;
 	case ENTRY_RELEASE:
+		o->subject = roster_find_id(c->roster, &e->release.subject);
+		o->round = e->release.round;
+		break;
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
@@ -278,6 +287,7 @@ take(struct core *c, struct object *o, const struct arrival *a)
 		conviction_accept(c, o);
 		return ERR_OK;
 	case ENTRY_RELEASE:
+		return release_accept(c, o, &a->entry.release);
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
@@ -292,9 +302,9 @@ take(struct core *c, struct object *o, const struct arrival *a)
 }
 
 static enum notice
-notice_of(enum entry_kind kind)
+notice_of(const struct object *o)
 {
-	switch (kind) {
+	switch (o->kind) {
 	case ENTRY_STATEMENT:
 		return NOTICE_STATEMENT;
 	case ENTRY_VERDICT:
@@ -303,8 +313,10 @@ notice_of(enum entry_kind kind)
 		return NOTICE_SELF_REPORT;
 	case ENTRY_PROOF:
 		return NOTICE_PROOF;
-	case ENTRY_CERTIFICATE:
 	case ENTRY_RELEASE:
+		return NOTICE_RELEASE;
+	case ENTRY_CERTIFICATE:
+		return o->level == LEVEL_RELEASE ? NOTICE_RELEASED : NOTICE_CERTIFICATE;
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
@@ -318,11 +330,54 @@ notice_of(enum entry_kind kind)
 	return NOTICE_CERTIFICATE;
 }
 
+/* Of the round that it speaks of, which it may just have ended. */
+static struct incident_id
+incident_for(const struct core *c, const struct object *o)
+{
+	if (o->round == peer_of(c, o->subject)->incident.round)
+		return ballots_incident_id(c, o->subject);
+	return incident_of(c->crypto, &member_of(c, o->subject)->id, o->round);
+}
+
+static uint32_t
+votes_for(const struct core *c, const struct object *o, const struct entry *e)
+{
+	if (o->kind == ENTRY_CERTIFICATE)
+		return (uint32_t)(e->certificate.signatures.size_bytes / sizeof(struct signature));
+	return ballots_votes(c, o->subject, o->level);
+}
+
+static void
+report(struct core *c, const struct object *o, const struct arrival *a)
+{
+	const struct incident *incident = &peer_of(c, o->subject)->incident;
+	struct core_action *action = actions_notice(&c->outbox, notice_of(o), o->subject);
+
+	action->incident = incident_for(c, o);
+	action->notice.peer = o->author;
+	action->notice.class = o->class;
+	action->notice.level = o->level;
+	action->notice.score = o->score;
+	action->notice.object = (struct span){ o->bytes, o->size_bytes };
+	if (o->kind == ENTRY_STATEMENT)
+		action->notice.source = a->entry.statement.source;
+	else if (o->kind == ENTRY_SELF_REPORT)
+		action->notice.source = a->entry.self_report.source;
+	if (o->kind == ENTRY_VERDICT || o->kind == ENTRY_CERTIFICATE) {
+		action->notice.votes = votes_for(c, o, &a->entry);
+		action->notice.needed = c->needed;
+	}
+	action->notice.standing =
+	    (o->kind == ENTRY_CERTIFICATE && o->level == LEVEL_QUARANTINE) ||
+	    o->kind == ENTRY_PROOF ||
+	    (o->kind == ENTRY_SELF_REPORT &&
+	        (o->report == SELF_REPORT_CONFESSION || incident->precaution_stands));
+}
+
 /* Forward, persist, report. */
 static void
 pass_on(struct core *c, struct object *o, const struct arrival *a)
 {
-	const struct incident *incident = &peer_of(c, o->subject)->incident;
 	struct span bytes = { o->bytes, o->size_bytes };
 	struct core_action *action;
 
@@ -330,7 +385,7 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		actions_send(&c->outbox, bytes, MEMBER_NONE, MEMBER_NONE);
 	} else {
 		action = actions_add(&c->outbox, CORE_DO_KEEP);
-		action->incident = ballots_incident_id(c, o->subject);
+		action->incident = incident_for(c, o);
 		action->keep.bytes = bytes;
 		action->keep.author = o->author;
 		action->keep.standing = is_standing(o->kind);
@@ -338,24 +393,7 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		if (a->via == VIA_LINK || is_full_mesh(c) || c->synced)
 			spread_accept(c, o, a->from);
 	}
-	action = actions_notice(&c->outbox, notice_of(o->kind), o->subject);
-	action->incident = ballots_incident_id(c, o->subject);
-	action->notice.peer = o->author;
-	action->notice.class = o->class;
-	action->notice.score = o->score;
-	action->notice.object = bytes;
-	if (o->kind == ENTRY_STATEMENT)
-		action->notice.source = a->entry.statement.source;
-	else if (o->kind == ENTRY_SELF_REPORT)
-		action->notice.source = a->entry.self_report.source;
-	if (o->kind == ENTRY_VERDICT || o->kind == ENTRY_CERTIFICATE) {
-		action->notice.votes = incident->most_votes;
-		action->notice.needed = c->needed;
-	}
-	action->notice.standing =
-	    o->kind == ENTRY_CERTIFICATE || o->kind == ENTRY_PROOF ||
-	    (o->kind == ENTRY_SELF_REPORT &&
-	        (o->report == SELF_REPORT_CONFESSION || incident->precaution_stands));
+	report(c, o, a);
 }
 
 /* From here on nothing is refused but for want of room. */
@@ -395,6 +433,7 @@ accept(struct core *c, const struct arrival *a)
 		pass_on(c, o, a);
 	if (c->started) {
 		vote_pursue(c, o->subject);
+		restrict_judge(c);
 		sync_evaluate(c);
 	}
 	return ERR_OK;
@@ -409,7 +448,21 @@ is_only_newest(struct core *c, const struct arrival *a)
 {
 	if (a->via == VIA_DISK && !is_standing(a->entry.kind) && a->age_ms > LIMIT_RELAYED_MS)
 		return true;
+	if (a->entry.kind == ENTRY_CERTIFICATE && rounds_is_known(c, &a->entry))
+		return true;
 	return objects_by_key(&c->objects, &a->key) != NULL;
+}
+
+/*
+ * What was written before its round ended says nothing any more, but its
+ * author's feed went so far.
+ */
+static enum err
+refuse_round(struct core *c, const struct arrival *a)
+{
+	if (!is_from_network(a))
+		keep_as_newest(c, a, true);
+	return a->via == VIA_OWN ? ERR_OK : ERR_ROUND;
 }
 
 static enum err
@@ -462,23 +515,9 @@ admit(struct core *c, struct arrival *a)
 		keep_as_newest(c, a, true);
 		return ERR_OK;
 	}
-	if ((err = check_meaning(c, a)) != ERR_OK)
-		return err;
-	return accept(c, a);
-}
-
-void
-admit_forget(struct core *c, struct object *o)
-{
-	if (o->kind == ENTRY_STATEMENT)
-		ballots_forget_statement(c, o);
-	else if (o->kind == ENTRY_SELF_REPORT)
-		selfreport_forget(c, o);
-	spread_forget(c, o);
-	timerq_cancel(c->timers, &o->expiry.timer);
-	objects_leave_tree(&c->objects, o);
-	o->fresh_until_ms = 0;
-	objects_release(&c->objects, o, c->now_ms);
+	if ((err = check_meaning(c, a)) == ERR_ROUND)
+		return refuse_round(c, a);
+	return err == ERR_OK ? accept(c, a) : err;
 }
 
 void

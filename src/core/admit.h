@@ -22,13 +22,14 @@ struct author {
 enum via {
 	VIA_LINK, /* straight from a link; the author's own, or relayed */
 	VIA_SYNC, /* inside SyncItems */
+	VIA_SUBMITTED, /* from the console or the coordinator: as if synced, without a link */
 	VIA_DISK, /* restored at boot */
 	VIA_OWN   /* the notary just signed it for us */
 };
 
 struct arrival {
 	enum via via;
-	member_index from;   /* whose link; MEMBER_NONE from disk */
+	member_index from;   /* whose link; MEMBER_NONE from disk, or submitted */
 	struct span bytes;   /* the Envelope */
 	/* Filled on the way. */
 	member_index author; /* MEMBER_NONE until the roster knew it */
@@ -41,8 +42,6 @@ struct arrival {
 
 /* via, from and bytes are set, author is MEMBER_NONE.  OK: it is held now, or was, or says nothing new. */
 MUST_USE enum err admit(struct core *, struct arrival *);
-/* It counts no longer: out of the tree, and out of memory unless it is the newest of its author. */
-void admit_forget(struct core *, struct object *);
 /* Its timer: out of the tree, then no longer fresh, then gone. */
 void admit_expired(struct core *, struct object *);
 

@@ -7,8 +7,10 @@ ballots_free(struct incident *in)
 {
 	for (size_t i = 0; i < in->tally_count; i++)
 		tally_free(in->tallies[i].tally);
+	free(in->tallies);
 	free(in->witness);
 	free(in->reports);
+	release_free(in->requests);
 }
 
 struct incident_id
@@ -83,16 +85,17 @@ ballots_check_statement(const struct core *c, const struct entry *e, member_inde
 	return hash_equal(&digest, &s->evidence_digest) ? ERR_OK : ERR_RANGE;
 }
 
-struct ballot
-ballots_on(const struct core *c, member_index subject, uint64_t window)
+/* What a verdict's signature is over; its epoch is the entry's own. */
+static struct ballot
+ballot_of(const struct core *c, const struct verdict *v, uint64_t epoch)
 {
 	return (struct ballot){
-		.level = LEVEL_QUARANTINE,
+		.level = v->level,
 		.mesh = *roster_mesh(c->roster),
-		.epoch = roster_epoch(c->roster),
-		.subject = member_of(c, subject)->id,
-		.round = peer_of(c, subject)->incident.round,
-		.window = window,
+		.epoch = epoch,
+		.subject = v->subject,
+		.round = v->round,
+		.window = v->window,
 	};
 }
 
@@ -110,17 +113,17 @@ ballots_check_verdict(struct core *c, const struct entry *e, member_index author
 	struct ballot ballot;
 	enum err err;
 
-	if (v->level != LEVEL_QUARANTINE)
-		return ERR_UNSUPPORTED;
 	if ((err = ballots_check_subject(c, &v->subject, v->round, &subject)) != ERR_OK)
 		return err;
 	if (subject == author || roster_head_ordinal(c->roster, author) == -1)
 		return ERR_VOTER;
 	if (!ballots_are_near(v->window, ballot_window(e->header.time_ms)))
 		return ERR_WINDOW;
+	if (v->level == LEVEL_RELEASE && rounds_is_final(c, subject))
+		return ERR_SUBJECT;
 	if (own)
 		return ERR_OK;
-	ballot = ballots_on(c, subject, v->window);
+	ballot = ballot_of(c, v, e->header.epoch);
 	c->checks++;
 	return ballot_verify(c->crypto, &member_of(c, author)->key, &ballot, &v->ballot_signature)
 	           ? ERR_OK
@@ -129,34 +132,61 @@ ballots_check_verdict(struct core *c, const struct entry *e, member_index author
 
 /* ---- what others say ------------------------------------------------------------ */
 
+static void
+add_statement(struct incident *in, struct object *o)
+{
+	struct object **at = &in->statements;
+
+	while (*at != NULL && ((*at)->header.time_ms < o->header.time_ms ||
+	                          ((*at)->header.time_ms == o->header.time_ms &&
+	                              memcmp(&(*at)->hash, &o->hash, sizeof(o->hash)) < 0)))
+		at = &(*at)->next;
+	o->next = *at;
+	*at = o;
+	in->statement_count++;
+}
+
 void
 ballots_accept_statement(struct core *c, struct object *o)
 {
 	struct incident *in = &peer_of(c, o->subject)->incident;
+	struct incident *author = &peer_of(c, o->author)->incident;
+	struct object **at = &author->said;
 
-	peer_of(c, o->author)->incident.touched_until_ms = o->fresh_until_ms;
-	if (o->score <= c->threshold || in->statement_count == LIMIT_STATEMENTS_PER_INCIDENT)
-		return;
+	while (*at != NULL && objects_is_later(&o->header, &(*at)->header))
+		at = &(*at)->next_said;
+	o->next_said = *at;
+	*at = o;
+	author->touched_until_ms = o->fresh_until_ms;
 	/* Without memory it is held, and counts for others, but not here. */
-	if (members_add(&c->incidents, o->subject) != ERR_OK)
-		return;
-	o->next = in->statements;
-	in->statements = o;
-	in->statement_count++;
+	if (o->score > c->threshold && in->statement_count < LIMIT_STATEMENTS_PER_INCIDENT &&
+	    members_add(&c->incidents, o->subject) == ERR_OK)
+		add_statement(in, o);
+	restrict_reconsider(c, o->subject);
+	if (author->said == o && o->next_said != NULL && o->next_said->subject != o->subject)
+		restrict_lost_voice(c, o->next_said->subject);
 }
 
 void
 ballots_forget_statement(struct core *c, struct object *o)
 {
 	struct incident *in = &peer_of(c, o->subject)->incident;
+	struct incident *author = &peer_of(c, o->author)->incident;
+	bool was_live = author->said == o;
 
-	for (struct object **at = &in->statements; *at != NULL; at = &(*at)->next) {
-		if (*at != o)
-			continue;
-		*at = o->next;
-		in->statement_count--;
-		return;
-	}
+	for (struct object **at = &author->said; *at != NULL; at = &(*at)->next_said)
+		if (*at == o) {
+			*at = o->next_said;
+			break;
+		}
+	for (struct object **at = &in->statements; *at != NULL; at = &(*at)->next)
+		if (*at == o) {
+			*at = o->next;
+			in->statement_count--;
+			break;
+		}
+	if (was_live && author->said != NULL && author->said->subject != o->subject)
+		restrict_reconsider(c, author->said->subject);
 }
 
 static void
@@ -166,35 +196,65 @@ remove_tally(struct incident *in, size_t i)
 	in->tallies[i] = in->tallies[--in->tally_count];
 }
 
-static struct window_tally *
-tally_of(struct core *c, member_index subject, uint64_t window)
+static struct counted *
+find_tally(struct incident *in, const struct ballot *b)
 {
-	struct incident *in = &peer_of(c, subject)->incident;
-	struct ballot ballot = ballots_on(c, subject, window);
-	struct window_tally *t;
+	for (size_t i = 0; i < in->tally_count; i++) {
+		struct counted *t = &in->tallies[i];
+
+		if (t->level == b->level && t->epoch == b->epoch && t->window == b->window)
+			return t;
+	}
+	return NULL;
+}
+
+static struct counted *
+tally_of(struct core *c, struct incident *in, const struct ballot *ballot)
+{
+	struct counted *t;
 
 	for (size_t i = in->tally_count; i > 0; i--)
 		if (in->tallies[i - 1].until_ms <= c->now_ms)
 			remove_tally(in, i - 1);
-	for (size_t i = 0; i < in->tally_count; i++)
-		if (in->tallies[i].window == window)
-			return &in->tallies[i];
-	if (in->tally_count == BALLOT_WINDOWS)
+	if ((t = find_tally(in, ballot)) != NULL)
+		return t;
+	if (in->tally_count == BALLOT_TALLIES)
 		return NULL;
+	if (in->tally_count == in->tally_room) {
+		size_t room = in->tally_room == 0 ? 2 : BALLOT_TALLIES;
+		struct counted *list = reallocarray(in->tallies, room, sizeof(*list));
+
+		if (list == NULL)
+			return NULL;
+		in->tallies = list;
+		in->tally_room = room;
+	}
 	t = &in->tallies[in->tally_count];
-	if (tally_new(c->roster, &ballot, &t->tally) != ERR_OK)
+	if (tally_new(c->roster, ballot, &t->tally) != ERR_OK)
 		return NULL;
-	t->window = window;
+	t->level = ballot->level;
+	t->epoch = ballot->epoch;
+	t->window = ballot->window;
 	t->until_ms = 0;
 	in->tally_count++;
 	return t;
+}
+
+/* Our own ballot against it, in its current round. */
+static void
+note_own_vote(struct incident *in, const struct object *o)
+{
+	in->voted_rounds = (uint64_t)in->round + 1;
+	if (in->open_until_ms < o->fresh_until_ms)
+		in->open_until_ms = o->fresh_until_ms;
 }
 
 enum err
 ballots_accept_verdict(struct core *c, struct object *o, const struct verdict *v)
 {
 	struct incident *in = &peer_of(c, o->subject)->incident;
-	struct window_tally *t = tally_of(c, o->subject, o->window);
+	struct ballot ballot = ballot_of(c, v, o->epoch);
+	struct counted *t = tally_of(c, in, &ballot);
 	enum err err;
 
 	if (t == NULL)
@@ -206,18 +266,59 @@ ballots_accept_verdict(struct core *c, struct object *o, const struct verdict *v
 		return err;
 	if (t->until_ms < o->fresh_until_ms)
 		t->until_ms = o->fresh_until_ms;
+	if (v->level == LEVEL_RELEASE)
+		return ERR_OK;
 	if (in->most_votes < tally_voters(t->tally))
 		in->most_votes = (uint32_t)tally_voters(t->tally);
-	if (o->author == c->self) {
-		in->voted = true;
-		if (in->open_until_ms < o->fresh_until_ms)
-			in->open_until_ms = o->fresh_until_ms;
-	}
+	if (o->author == c->self)
+		note_own_vote(in, o);
 	return ERR_OK;
 }
 
-static bool
-same_group(const struct core *c, member_index a, member_index b)
+/* ---- the end of a round ---------------------------------------------------------- */
+
+void
+ballots_drop_tallies(struct incident *in, enum level level)
+{
+	for (size_t i = in->tally_count; i > 0; i--)
+		if (in->tallies[i - 1].level == level)
+			remove_tally(in, i - 1);
+}
+
+void
+ballots_end_round(struct core *c, member_index subject)
+{
+	struct incident *in = &peer_of(c, subject)->incident;
+
+	while (in->statements != NULL)
+		ballots_forget_statement(c, in->statements);
+	ballots_drop_tallies(in, LEVEL_QUARANTINE);
+	ballots_drop_tallies(in, LEVEL_RELEASE);
+	free(in->witness);
+	in->witness = NULL;
+	in->quorum = false;
+	in->withheld = false;
+	in->most_votes = 0;
+	in->open_until_ms = 0;
+	in->certified_until_ms = 0;
+}
+
+bool
+ballots_is_counted(const struct core *c, const struct counted *t)
+{
+	uint64_t current = roster_epoch(c->roster);
+
+	return t->epoch == current || (t->epoch + 1 == current && c->now_ms < c->crossing_until_ms);
+}
+
+bool
+ballots_has_voted(const struct incident *in)
+{
+	return in->voted_rounds == (uint64_t)in->round + 1;
+}
+
+bool
+ballots_same_group(const struct core *c, member_index a, member_index b)
 {
 	return memcmp(member_of(c, a)->group, member_of(c, b)->group,
 	           sizeof(member_of(c, a)->group)) == 0;
@@ -236,7 +337,7 @@ ballots_witnesses(const struct core *c, member_index subject)
 			continue;
 		/* One enrolment group is one witness, whoever of it speaks. */
 		while (earlier != o && (earlier->fresh_until_ms <= c->now_ms ||
-		                           !same_group(c, earlier->author, o->author)))
+		                           !ballots_same_group(c, earlier->author, o->author)))
 			earlier = earlier->next;
 		witnesses += earlier == o;
 	}
@@ -244,7 +345,13 @@ ballots_witnesses(const struct core *c, member_index subject)
 }
 
 uint32_t
-ballots_votes(const struct core *c, member_index subject)
+ballots_votes(const struct core *c, member_index subject, enum level level)
 {
-	return peer_of(c, subject)->incident.most_votes;
+	const struct incident *in = &peer_of(c, subject)->incident;
+	size_t most = level == LEVEL_QUARANTINE ? in->most_votes : 0;
+
+	for (size_t i = 0; i < in->tally_count; i++)
+		if (in->tallies[i].level == level && tally_voters(in->tallies[i].tally) > most)
+			most = tally_voters(in->tallies[i].tally);
+	return (uint32_t)most;
 }

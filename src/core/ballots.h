@@ -9,7 +9,8 @@
 #include "core/certificate.h"
 #include "core/core.h"
 
-#define BALLOT_WINDOWS 8 /* tallies of one incident at a time */
+/* Tallies of one incident: five windows that fresh verdicts reach, two epochs, two levels. */
+#define BALLOT_TALLIES 20
 
 struct object;
 
@@ -20,30 +21,38 @@ struct witness {
 };
 
 struct incident {
-	uint32_t round;
+	uint32_t round;             /* what it names is of this round, but where it says otherwise */
 	struct incident_id id;      /* if id_known: ballots_incident_id() */
 	bool id_known;
 	struct witness *witness;    /* NULL: nothing seen */
-	struct object *statements;  /* fresh ones, list by object->next */
+	struct object *statements;  /* fresh ones by time, list by object->next */
 	size_t statement_count;
-	struct window_tally {
+	struct object *said;        /* fresh ones that this member made, oldest first, by ->next_said */
+	struct counted {
 		struct tally *tally;
+		enum level level;
+		uint64_t epoch;
 		uint64_t window;
 		uint64_t until_ms;  /* monotonic: no ballot in it is fresh after */
-	} tallies[BALLOT_WINDOWS];
+	} *tallies;
 	size_t tally_count;
-	bool quorum;                /* one was reached here */
-	struct object *certificate; /* held; or NULL */
-	struct object *confession;  /* held; or NULL */
+	size_t tally_room;
+	bool quorum;                /* to quarantine it: reached here */
+	struct object *certificate; /* QUARANTINE, held; or NULL */
+	struct hash certificate_ballot; /* its certificate_ballot_hash() */
+	struct request *requests;   /* operators', to release it */
+	struct object *release;     /* RELEASE of the highest round, which is over; or NULL */
+	struct object *confession;  /* of any round, held; or NULL */
 	struct object *proof;       /* of its equivocation, held; or NULL */
-	bool voted;                 /* we have a ballot against it */
+	uint64_t voted_rounds;      /* our latest ballot against it is of this round - 1; 0: none */
 	uint64_t open_until_ms;     /* that ballot counts as open */
 	uint64_t certified_until_ms; /* and, certified, in the budget */
 	bool withheld;              /* a vote, for want of budget; reported */
 	uint64_t touched_until_ms;  /* shown as attacked: its decoy was touched */
-	uint32_t most_votes;
-	struct object **reports;    /* self-reports held, ascending sequence; or NULL */
+	uint32_t most_votes;        /* to quarantine it */
+	struct object **reports;    /* self-reports of all rounds held, in the order of its feed; or NULL */
 	size_t report_count;
+	size_t report_room;
 	bool precaution_stands;
 	bool precaution_down;       /* it has one, and none stands */
 };
@@ -68,12 +77,19 @@ MUST_USE enum err ballots_accept_verdict(struct core *, struct object *, const s
 void ballots_forget_statement(struct core *, struct object *);
 /* Witnesses of different heads and enrolment groups, fresh, by our own rules. */
 size_t ballots_witnesses(const struct core *, member_index subject);
-uint32_t ballots_votes(const struct core *, member_index subject);
+/* Of the best tally. */
+uint32_t ballots_votes(const struct core *, member_index subject, enum level);
 
-/* The QUARANTINE ballot on subject's current round in this window. */
-struct ballot ballots_on(const struct core *, member_index subject, uint64_t window);
+void ballots_drop_tallies(struct incident *, enum level);
+/* Nothing that was said in the round that ends counts any more. */
+void ballots_end_round(struct core *, member_index subject);
+/* May it still become a certificate?  Of the current epoch, or of the one before for a while. */
+bool ballots_is_counted(const struct core *, const struct counted *);
+/* Does this node have a ballot against it in its current round? */
+bool ballots_has_voted(const struct incident *);
 /* The same window or an adjacent one. */
 bool ballots_are_near(uint64_t window, uint64_t other);
+bool ballots_same_group(const struct core *, member_index, member_index);
 bool ballots_has_address(const struct member *, const struct address *);
 
 #endif

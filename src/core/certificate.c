@@ -40,11 +40,11 @@ check_voters(const struct roster *roster, const struct certificate *c, member_in
 	return roster_is_quorum(roster, subject, voters, weight) ? ERR_OK : ERR_QUORUM;
 }
 
-enum err
-certificate_verify(const struct crypto *crypto, const struct roster *roster,
-    const struct certificate *c, size_t *checked)
+/* What its voters signed. */
+static struct ballot
+ballot_of(const struct roster *roster, const struct certificate *c)
 {
-	struct ballot ballot = {
+	return (struct ballot){
 		.level = c->level,
 		.mesh = *roster_mesh(roster),
 		.epoch = c->epoch,
@@ -52,6 +52,13 @@ certificate_verify(const struct crypto *crypto, const struct roster *roster,
 		.round = c->round,
 		.window = c->window,
 	};
+}
+
+enum err
+certificate_verify(const struct crypto *crypto, const struct roster *roster,
+    const struct certificate *c, size_t *checked)
+{
+	struct ballot ballot = ballot_of(roster, c);
 	const uint8_t *at = c->signatures.data;
 	member_index subject;
 	enum err err;
@@ -77,6 +84,17 @@ certificate_verify(const struct crypto *crypto, const struct roster *roster,
 			return ERR_SIGNATURE;
 	}
 	return ERR_OK;
+}
+
+void
+certificate_ballot_hash(const struct crypto *crypto, const struct roster *roster,
+    const struct certificate *c, struct hash *out)
+{
+	struct ballot ballot = ballot_of(roster, c);
+	uint8_t bytes[BALLOT_BYTES];
+
+	ballot_write(&ballot, bytes);
+	crypto->sha256(crypto->context, DOMAIN_BALLOT, bytes, sizeof(bytes), out);
 }
 
 struct tally {

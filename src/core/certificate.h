@@ -18,6 +18,10 @@
 MUST_USE enum err certificate_verify(const struct crypto *, const struct roster *,
     const struct certificate *, size_t *checked);
 
+/* SHA-256 of the domain and the ballot that its voters signed: what a Release names. */
+void certificate_ballot_hash(const struct crypto *, const struct roster *,
+    const struct certificate *, struct hash *out);
+
 struct tally; /* opaque: ballots of one (level, subject, round, epoch, window) */
 
 /* The caller owns *out.  ERR_NOMEM. */

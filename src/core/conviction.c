@@ -187,7 +187,7 @@ silence(struct core *c, member_index culprit)
 		if (proves_itself(o->kind))
 			objects_unplace(&c->objects, o);
 		else
-			admit_forget(c, o);
+			prune_object(c, o);
 	}
 }
 
@@ -203,6 +203,7 @@ conviction_accept(struct core *c, struct object *o)
 	else if (culprit != c->self)
 		isolation_update(c, culprit);
 	silence(c, culprit);
+	rounds_made_final(c, culprit);
 	selfreport_judge(c, culprit);
 	/* Whoever signs with our key, it is not ours alone any more. */
 	if (culprit == c->self)

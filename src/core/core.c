@@ -101,6 +101,8 @@ core_free(struct core *c)
 	conviction_free(c);
 	links_free(c);
 	isolation_free(c);
+	restrict_free(c);
+	receive_free(&c->waiting);
 	objects_free(&c->objects);
 	precaution_free(&c->precautions);
 	actions_free(&c->outbox);
@@ -125,6 +127,7 @@ start(struct core *c, uint64_t sequence, const struct hash *hash, bool lost_stat
 
 	if (c->started)
 		return;
+	receive_waiting(c);
 	c->started = true;
 	c->started_ms = c->unequal_ms = c->now_ms;
 	c->next_exchange_ms = c->now_ms + prng_below(&c->prng, LIMIT_SYNC_MS);
@@ -197,6 +200,9 @@ dispatch(struct core *c, const struct core_event *ev)
 	case CORE_NEIGHBOUR:
 		links_neighbour(c, &ev->neighbour.address, &ev->neighbour.mac);
 		break;
+	case CORE_SUBMITTED:
+		receive_submitted(c, ev->submitted.bytes);
+		break;
 	case CORE_CONFESS:
 		confess(c, ev->confess.reason, &ev->confess.evidence_digest);
 		break;
@@ -236,6 +242,9 @@ wake(struct core *c, struct wake *w)
 		break;
 	case WAKE_MEMBER:
 		isolation_member_expired(c, ((struct member_wake *)w)->member);
+		break;
+	case WAKE_RESTRICT:
+		restrict_expired(c, (struct restriction *)w);
 		break;
 	case WAKE_ADDRESS:
 		isolation_address_expired(c, (struct local_address *)w);

@@ -49,7 +49,8 @@ enum core_input {
 	CORE_START,      /* restoring is over, the network may open */
 	CORE_FLUSHED,    /* the send queues of CORE_DO_FLUSH's token are empty */
 	CORE_NEIGHBOUR,  /* the kernel's neighbour table: address now has this mac */
-	CORE_CONFESS     /* tamper with Phalanx, or the operator's command */
+	CORE_CONFESS,    /* tamper with Phalanx, or the operator's command */
+	CORE_SUBMITTED   /* an Envelope from this host's console or the coordinator: as if relayed */
 };
 
 struct core_touch {
@@ -99,6 +100,9 @@ struct core_event {
 			enum event_class reason;
 			struct hash evidence_digest;
 		} confess;
+		struct {
+			struct span bytes;
+		} submitted;
 	};
 };
 
@@ -131,7 +135,10 @@ enum notice {
 	NOTICE_CLOCK,           /* more than LIMIT_CLOCK_SKEW_MS off the peers' median */
 	NOTICE_EQUIVOCATION,    /* subject signed two bodies for one sequence */
 	NOTICE_BLAST_RADIUS,    /* a vote withheld: the budget is exhausted */
-	NOTICE_PROOF            /* of an equivocation, accepted or written */
+	NOTICE_RESTRICTED,      /* L1 against subject began; error AGAIN: the cap forbade it */
+	NOTICE_PROOF,           /* of an equivocation, accepted or written */
+	NOTICE_RELEASE,         /* an operator's request was accepted */
+	NOTICE_RELEASED         /* RELEASE certificate: the round is over */
 };
 
 enum cause { /* why, for NOTICE_TOUCH */
@@ -185,6 +192,7 @@ struct core_action {
 			enum notice notice;
 			enum cause cause;
 			enum event_class class;
+			enum level level;     /* of a verdict or a certificate */
 			member_index subject; /* or MEMBER_NONE */
 			member_index peer;    /* who said or sent it; self, or MEMBER_NONE */
 			struct endpoint source;
@@ -234,12 +242,18 @@ struct core_member_view {
 	bool certified;
 	bool confessed;
 	bool proven;              /* it equivocated */
+	bool restricted;          /* L1 */
+	bool release_asked;       /* an operator's Release for this round is held */
 	uint32_t votes;           /* QUARANTINE ballots counted, best tally */
 	uint32_t statements;      /* witnesses held for the current round */
 	uint32_t round;
 	uint64_t since_ms;        /* Unix ms of the standing object; 0: none */
 	struct incident_id incident;
 	uint64_t feed_sequence;   /* newest of its feed that we hold */
+	/* What a Release has to name. */
+	bool has_certificate;
+	struct hash certificate;  /* certificate_ballot_hash() */
+	uint64_t report_incarnation, report_sequence; /* newest precaution of the round; 0: none */
 };
 void core_view_member(const struct core *, member_index, struct core_member_view *out);
 

@@ -14,7 +14,7 @@ struct draft {
 	uint32_t request;
 	enum entry_kind kind;
 	member_index subject;
-	uint64_t detail; /* a verdict's window, a self-report's kind; else 0 */
+	uint64_t detail; /* a verdict's level and window, a certificate's level, a self-report's kind; else 0 */
 };
 
 struct drafts {

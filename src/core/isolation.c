@@ -20,6 +20,13 @@ isolation_is_condemned(const struct core *c, member_index subject)
 	return in->quorum || in->certificate != NULL || in->confession != NULL || in->proof != NULL;
 }
 
+bool
+isolation_is_quarantined(const struct core *c, member_index subject)
+{
+	return isolation_is_condemned(c, subject) ||
+	       peer_of(c, subject)->incident.precaution_stands;
+}
+
 /* The one function from grounds to strength; until: 0 for as long as they stand. */
 static enum strength
 demanded(const struct core *c, member_index subject, uint64_t *until_ms)
@@ -31,10 +38,12 @@ demanded(const struct core *c, member_index subject, uint64_t *until_ms)
 		return p->isolation.severed ? STRENGTH_SEVER : STRENGTH_CUT;
 	if (p->incident.precaution_stands)
 		return STRENGTH_CUT;
-	if (timer_is_set(&p->isolation.local.wake.timer)) {
+	if (timer_is_set(&p->isolation.local.wake.timer))
 		*until_ms = p->isolation.local_until_ms;
+	if (*until_ms < restrict_until_ms(c, subject))
+		*until_ms = restrict_until_ms(c, subject);
+	if (*until_ms != 0)
 		return STRENGTH_CUT;
-	}
 	return c->synced ? STRENGTH_NONE : STRENGTH_HOLD;
 }
 
@@ -171,6 +180,33 @@ isolation_member_expired(struct core *c, member_index subject)
 {
 	c->local_cuts.members--;
 	isolation_update(c, subject);
+}
+
+void
+isolation_end_round(struct core *c, member_index subject)
+{
+	struct isolation *i = &peer_of(c, subject)->isolation;
+
+	if (timer_is_set(&i->local.wake.timer)) {
+		timerq_cancel(c->timers, &i->local.wake.timer);
+		c->local_cuts.members--;
+	}
+	restrict_end(c, subject);
+}
+
+void
+isolation_released(struct core *c, member_index subject)
+{
+	struct isolation *i = &peer_of(c, subject)->isolation;
+
+	if (!isolation_is_condemned(c, subject)) {
+		timerq_cancel(c->timers, &i->sever.wake.timer);
+		i->severed = false;
+	}
+	if (subject == c->self)
+		isolation_update_lock(c);
+	else
+		isolation_update(c, subject);
 }
 
 void

@@ -2,8 +2,9 @@
  * isolation: how strongly each subject is shut out, as one function of the
  * grounds against it; and this host's own lock.
  *
- * strength = max { HOLD before first sync, CUT by own eyes (15 min), CUT by a
- * standing precaution, CUT then SEVER by a certificate, a confession or a Proof }.
+ * strength = max { HOLD before first sync, CUT by own eyes (15 min), CUT by
+ * RESTRICT (10 min), CUT by a standing precaution, CUT then SEVER by a
+ * certificate, a confession or a Proof }.
  *
  * Pure.  Spec: docs/protocol.md, "Isolation".
  */
@@ -68,6 +69,12 @@ MUST_USE enum err isolation_cut_address(struct core *, const struct address *,
 void isolation_sever_soon(struct core *, member_index subject);
 /* What was last asked for. */
 enum strength isolation_in_force(const struct core *, member_index subject);
+/* A round of its is over: L0 and L1 against it end; nothing is enforced yet. */
+void isolation_end_round(struct core *, member_index subject);
+/* Likewise what severed it, unless something else condemns it; then enforce. */
+void isolation_released(struct core *, member_index subject);
+/* Condemned, or its precaution stands. */
+bool isolation_is_quarantined(const struct core *, member_index subject);
 /* A certificate, a confession or a Proof stands against it, or this node saw a quorum. */
 bool isolation_is_condemned(const struct core *, member_index subject);
 

@@ -83,8 +83,9 @@ put_id(uint8_t *at, const struct node_id *id)
  * kind || author || subject || round || level || epoch || a || b, where a and
  * b tell apart what one author may say about one subject: a statement's class
  * and the five minutes it falls in, a verdict's window, a self-report's
- * incarnation and sequence.  A certificate is the same whoever assembled it,
- * and of two Proofs against one subject the other says nothing more.
+ * or an operator's request's incarnation and sequence.  A certificate is the
+ * same whoever assembled it: only its ballot counts, and epoch is that
+ * ballot's.  Of two Proofs against one subject the other says nothing more.
  */
 static size_t
 key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
@@ -119,6 +120,14 @@ key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 		subject = &e->certificate.subject;
 		round = e->certificate.round;
 		level = (uint64_t)e->certificate.level;
+		epoch = e->certificate.epoch;
+		b = e->certificate.window;
+		break;
+	case ENTRY_RELEASE:
+		subject = &e->release.subject;
+		round = e->release.round;
+		a = e->header.incarnation;
+		b = e->header.sequence;
 		break;
 	case ENTRY_PROOF:
 		author = &none;
@@ -126,7 +135,6 @@ key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 		if (proof_accused(&e->proof, &accused))
 			subject = &accused;
 		break;
-	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
@@ -339,8 +347,19 @@ objects_release(struct objects *s, struct object *o, uint64_t now_ms)
 	drop(s, o);
 }
 
-static bool
-is_later(const struct entry_header *a, const struct entry_header *b)
+void
+objects_forget(struct objects *s, struct object *o)
+{
+	objects_leave_tree(s, o);
+	o->fresh_until_ms = 0;
+	if (o->indexed)
+		unindex(s, o);
+	if (!o->newest)
+		drop(s, o);
+}
+
+bool
+objects_is_later(const struct entry_header *a, const struct entry_header *b)
 {
 	if (a->incarnation != b->incarnation)
 		return a->incarnation > b->incarnation;
@@ -352,7 +371,7 @@ objects_set_newest(struct objects *s, struct object *o, uint64_t now_ms)
 {
 	struct object *before = s->newest[o->author];
 
-	if (before != NULL && !is_later(&o->header, &before->header))
+	if (before != NULL && !objects_is_later(&o->header, &before->header))
 		return false;
 	if (before == NULL && members_add(&s->authors, o->author) != ERR_OK)
 		return false;

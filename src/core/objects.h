@@ -25,7 +25,9 @@ struct object {
 	member_index author;
 	member_index subject;
 	uint32_t round;
-	uint64_t window;               /* verdict, certificate */
+	enum level level;              /* verdict, certificate; else 0 */
+	uint64_t epoch;                /* of its ballots: verdict, certificate */
+	uint64_t window;               /* likewise */
 	enum event_class class;        /* statement, self-report */
 	enum self_report_kind report;  /* self-report */
 	uint32_t score;                /* by our own rules */
@@ -37,6 +39,7 @@ struct object {
 	bool loose;                    /* its author is convicted: it has no place in a feed */
 	bool proven;                   /* its signature was checked */
 	struct object *next;           /* a list: statements of one incident; or the dropped */
+	struct object *next_said;      /* a list: fresh statements of one author */
 	size_t size_bytes;
 	uint8_t bytes[];
 };
@@ -78,6 +81,9 @@ struct object *objects_by_place(const struct objects *, member_index author,
     uint64_t incarnation, uint64_t sequence);
 struct object *objects_by_key(const struct objects *, const struct hash *);
 
+/* a is later in its author's feed than b. */
+bool objects_is_later(const struct entry_header *a, const struct entry_header *b);
+
 /* A copy of the envelope, not yet held.  NULL: no memory. */
 struct object *objects_make(struct span envelope, const struct entry *, const struct hash *,
     member_index author);
@@ -96,6 +102,8 @@ void objects_forget_newest(struct objects *, member_index author, uint64_t now_m
 void objects_unplace(struct objects *, struct object *);
 
 void objects_leave_tree(struct objects *, struct object *);
+/* It has no place here any more: out of tree and index, but remembered as the newest. */
+void objects_forget(struct objects *, struct object *);
 /* Drop it unless it has a reason left at now_ms. */
 void objects_release(struct objects *, struct object *, uint64_t now_ms);
 /* Free at the next step what objects_make() made and nothing holds. */

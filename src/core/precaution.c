@@ -57,6 +57,14 @@ precaution_remove(struct precautions *p, const struct hash *hash)
 }
 
 void
+precaution_end_rounds(struct precautions *p, member_index subject, uint32_t round)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].subject == subject && p->list[i].round < round)
+			p->list[i].over = true;
+}
+
+void
 precaution_judge(struct precautions *p, size_t limit, uint32_t *counts)
 {
 	const uint64_t day_s = LIMIT_PRECAUTION_MS / 1000;
@@ -71,7 +79,7 @@ precaution_judge(struct precautions *p, size_t limit, uint32_t *counts)
 			if (--counts[p->list[oldest++].subject] == 0)
 				subjects--;
 		others = subjects - (counts[this->subject] > 0 ? 1 : 0);
-		this->stands = others < limit;
+		this->stands = others < limit && !this->over;
 		if (counts[this->subject]++ == 0)
 			subjects++;
 	}
@@ -92,7 +100,7 @@ bool
 precaution_held(const struct precautions *p, member_index subject)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (p->list[i].subject == subject)
+		if (p->list[i].subject == subject && !p->list[i].over)
 			return true;
 	return false;
 }

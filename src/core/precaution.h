@@ -19,6 +19,8 @@ struct precaution {
 	uint64_t second; /* of its header's time */
 	struct hash hash;
 	member_index subject;
+	uint32_t round;
+	bool over;   /* its round was released: it ranks, but it never stands */
 	bool stands; /* filled by precaution_judge() */
 };
 
@@ -33,10 +35,13 @@ void precaution_free(struct precautions *);
 /* Already there: no effect.  ERR_NOMEM. */
 MUST_USE enum err precaution_add(struct precautions *, const struct precaution *);
 void precaution_remove(struct precautions *, const struct hash *);
+/* Those of the subject's rounds before this one are over. */
+void precaution_end_rounds(struct precautions *, member_index subject, uint32_t round);
 /* Decide for each.  counts: scratch for every member, zeroed, and zeroed again on return. */
 void precaution_judge(struct precautions *, size_t limit, uint32_t *counts);
 /* The subject's oldest that stands; else NULL. */
 const struct precaution *precaution_standing(const struct precautions *, member_index subject);
+/* One that is not over. */
 bool precaution_held(const struct precautions *, member_index subject);
 /* The oldest that stands of anybody; else NULL. */
 const struct precaution *precaution_first_standing(const struct precautions *);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 #include "core/state.h"
 
@@ -27,8 +28,11 @@ charge_link(struct core *c, member_index from)
 static bool
 is_quiet(struct core *c, member_index from, member_index author, enum via via, enum err err)
 {
-	if (via == VIA_SYNC &&
-	    (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL))
+	/* Of what was kept, much is over by now. */
+	if (via == VIA_DISK && err == ERR_ROUND)
+		return true;
+	if (via == VIA_SYNC && (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET ||
+	                           err == ERR_FULL || err == ERR_ROUND || err == ERR_EPOCH))
 		return true;
 	/* What a convicted author said before is offered until everybody knows. */
 	if (err == ERR_AUTHOR && author != MEMBER_NONE &&
@@ -69,6 +73,13 @@ receive_from(struct core *c, member_index from, enum via via, struct span bytes)
 
 	if (err != ERR_OK)
 		refuse(c, from, a.author, via, err);
+}
+
+void
+receive_submitted(struct core *c, struct span bytes)
+{
+	if (c->started)
+		receive_from(c, MEMBER_NONE, VIA_SUBMITTED, bytes);
 }
 
 void
@@ -145,6 +156,29 @@ receive_message(struct core *c, member_index from, struct span bytes)
 		refuse(c, from, MEMBER_NONE, VIA_LINK, err);
 }
 
+/* Of a round that has not begun here: the certificate that begins it may follow. */
+static bool
+wait_for_round(struct core *c, const struct arrival *a)
+{
+	struct waiting *w = &c->waiting;
+	struct span *list;
+	uint8_t *copy;
+
+	if (c->started || w->count == LIMIT_RESTORE_WAITING || !rounds_is_ahead(c, &a->entry))
+		return false;
+	if ((copy = malloc(a->bytes.size_bytes)) == NULL)
+		return false;
+	if (w->list == NULL && (list = calloc(LIMIT_RESTORE_WAITING, sizeof(*list))) != NULL)
+		w->list = list;
+	if (w->list == NULL) {
+		free(copy);
+		return false;
+	}
+	memcpy(copy, a->bytes.data, a->bytes.size_bytes);
+	w->list[w->count++] = (struct span){ copy, a->bytes.size_bytes };
+	return true;
+}
+
 void
 receive_restored(struct core *c, struct span bytes)
 {
@@ -153,13 +187,43 @@ receive_restored(struct core *c, struct span bytes)
 	};
 	enum err err = admit(c, &a);
 
-	if (err != ERR_OK) {
-		refuse(c, MEMBER_NONE, a.author, VIA_DISK, err);
-		return;
-	}
 	/* Voted within the day, whether or not that vote still counts. */
-	if (a.author == c->self && a.entry.kind == ENTRY_VERDICT)
+	if ((err == ERR_OK || err == ERR_ROUND) && a.author == c->self &&
+	    a.entry.kind == ENTRY_VERDICT)
 		vote_remember(c, &a.entry.verdict);
+	if (err == ERR_ROUND && wait_for_round(c, &a))
+		return;
+	if (err != ERR_OK)
+		refuse(c, MEMBER_NONE, a.author, VIA_DISK, err);
+}
+
+void
+receive_waiting(struct core *c)
+{
+	struct waiting w = c->waiting;
+
+	/* All certificates are here: what has to wait longer is offered by peers. */
+	c->waiting = (struct waiting){ 0 };
+	for (size_t i = 0; i < w.count; i++) {
+		struct arrival a = { .via = VIA_DISK,
+			.from = MEMBER_NONE,
+			.bytes = w.list[i],
+			.author = MEMBER_NONE };
+		enum err err = admit(c, &a);
+
+		if (err != ERR_OK)
+			refuse(c, MEMBER_NONE, a.author, VIA_DISK, err);
+		free((void *)(uintptr_t)w.list[i].data);
+	}
+	free(w.list);
+}
+
+void
+receive_free(struct waiting *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		free((void *)(uintptr_t)w->list[i].data);
+	free(w->list);
 }
 
 void

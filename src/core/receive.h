@@ -14,5 +14,16 @@ void receive_message(struct core *, member_index from, struct span bytes);
 void receive_item(struct core *, member_index from, struct span bytes);
 void receive_restored(struct core *, struct span bytes);
 void receive_own(struct core *, struct span bytes);
+/* From the console or the coordinator. */
+void receive_submitted(struct core *, struct span bytes);
+/* Restoring is over: what waited for its round is looked at again. */
+void receive_waiting(struct core *);
+
+/* Restored entries of rounds that had not begun. */
+struct waiting {
+	struct span *list;
+	size_t count;
+};
+void receive_free(struct waiting *);
 
 #endif

@@ -16,7 +16,7 @@ wanted(struct core *c, enum self_report_kind kind)
 	return &c->self_reports.precaution;
 }
 
-/* Said already: a confession for good, a precaution while it stands or is of this day. */
+/* Said already: a confession for good, a precaution of this round while it stands or is of this day. */
 static bool
 is_said(const struct core *c, enum self_report_kind kind)
 {
@@ -25,8 +25,12 @@ is_said(const struct core *c, enum self_report_kind kind)
 	for (size_t i = 0; i < in->report_count; i++) {
 		const struct object *o = in->reports[i];
 
-		if (o->report == kind && (kind == SELF_REPORT_CONFESSION || in->precaution_stands ||
-		                             c->unix_ms < o->header.time_ms + LIMIT_PRECAUTION_MS))
+		if (o->report != kind)
+			continue;
+		if (kind == SELF_REPORT_CONFESSION ||
+		    (o->round == in->round &&
+		        (in->precaution_stands ||
+		            c->unix_ms < o->header.time_ms + LIMIT_PRECAUTION_MS)))
 			return true;
 	}
 	return false;
@@ -76,17 +80,18 @@ selfreport_pursue(struct core *c)
 /* ---- anybody's ---------------------------------------------------------------- */
 
 /*
- * The earliest LIMIT_SELF_REPORTS of a kind count: in whatever order more of
- * them arrive, all nodes keep the same ones.
+ * The earliest LIMIT_SELF_REPORTS count, of confessions in all, of precautions
+ * in a round: in whatever order more of them arrive, all nodes keep the same.
  */
 static struct object *
-latest_of_too_many(const struct incident *in, enum self_report_kind kind)
+latest_of_too_many(const struct incident *in, enum self_report_kind kind, uint32_t round)
 {
 	struct object *latest = NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; i < in->report_count; i++)
-		if (in->reports[i]->report == kind) {
+		if (in->reports[i]->report == kind &&
+		    (kind == SELF_REPORT_CONFESSION || in->reports[i]->round == round)) {
 			latest = in->reports[i];
 			count++;
 		}
@@ -99,20 +104,23 @@ selfreport_check(const struct core *c, const struct entry *e, member_index autho
 	const struct incident *in = &peer_of(c, author)->incident;
 	const struct object *latest;
 
-	if (e->self_report.round != in->round)
+	/* A confession is about the key, whatever its round. */
+	if (e->self_report.kind == SELF_REPORT_PRECAUTION && e->self_report.round > in->round)
 		return ERR_ROUND;
-	latest = latest_of_too_many(in, e->self_report.kind);
-	return latest != NULL && latest->header.sequence < e->header.sequence ? ERR_FULL : ERR_OK;
+	latest = latest_of_too_many(in, e->self_report.kind, e->self_report.round);
+	return latest != NULL && objects_is_later(&e->header, &latest->header) ? ERR_FULL : ERR_OK;
 }
 
 void
-selfreport_forget(struct core *c, struct object *o)
+selfreport_forget(struct core *c, const struct object *o)
 {
 	struct incident *in = &peer_of(c, o->author)->incident;
 	size_t i = 0;
 
-	while (in->reports[i] != o)
+	while (i < in->report_count && in->reports[i] != o)
 		i++;
+	if (i == in->report_count)
+		return;
 	in->report_count--;
 	memmove(
 	    &in->reports[i], &in->reports[i + 1], (in->report_count - i) * sizeof(struct object *));
@@ -122,22 +130,40 @@ selfreport_forget(struct core *c, struct object *o)
 }
 
 static enum err
+make_room(struct incident *in)
+{
+	size_t room = in->report_room == 0 ? 4 : in->report_room * 2;
+	struct object **list;
+
+	if (in->report_count < in->report_room)
+		return ERR_OK;
+	if ((list = reallocarray(in->reports, room, sizeof(struct object *))) == NULL)
+		return ERR_NOMEM;
+	in->reports = list;
+	in->report_room = room;
+	return ERR_OK;
+}
+
+static enum err
 remember(struct core *c, struct object *o)
 {
 	struct incident *in = &peer_of(c, o->author)->incident;
 	struct precaution p = {
-		.second = o->header.time_ms / 1000, .hash = o->hash, .subject = o->author
+		.second = o->header.time_ms / 1000,
+		.hash = o->hash,
+		.subject = o->author,
+		.round = o->round,
+		.over = o->round < in->round,
 	};
 	size_t at = in->report_count;
 	enum err err;
 
-	if (in->reports == NULL &&
-	    (in->reports = calloc(2 * LIMIT_SELF_REPORTS + 1, sizeof(struct object *))) == NULL)
-		return ERR_NOMEM;
+	if ((err = make_room(in)) != ERR_OK)
+		return err;
 	if (o->report == SELF_REPORT_PRECAUTION &&
 	    (err = precaution_add(&c->precautions, &p)) != ERR_OK)
 		return err;
-	while (at > 0 && in->reports[at - 1]->header.sequence > o->header.sequence)
+	while (at > 0 && objects_is_later(&in->reports[at - 1]->header, &o->header))
 		at--;
 	memmove(&in->reports[at + 1], &in->reports[at],
 	    (in->report_count - at) * sizeof(struct object *));
@@ -189,22 +215,50 @@ selfreport_judge(struct core *c, member_index changed)
 	apply(c, changed);
 }
 
+void
+selfreport_end_round(struct core *c, member_index subject)
+{
+	precaution_end_rounds(&c->precautions, subject, peer_of(c, subject)->incident.round);
+	if (subject == c->self)
+		c->self_reports.precaution.wanted = false;
+	selfreport_judge(c, subject);
+}
+
+const struct object *
+selfreport_last(const struct incident *in)
+{
+	for (size_t i = in->report_count; i > 0; i--)
+		if (in->reports[i - 1]->report == SELF_REPORT_PRECAUTION &&
+		    in->reports[i - 1]->round == in->round)
+			return in->reports[i - 1];
+	return NULL;
+}
+
+/* The first that came holds it for good. */
+static void
+confess(struct core *c, struct incident *in, struct object *o)
+{
+	if (in->confession != NULL)
+		return;
+	in->confession = o;
+	rounds_made_final(c, o->author);
+}
+
 enum err
 selfreport_accept(struct core *c, struct object *o)
 {
 	struct incident *in = &peer_of(c, o->author)->incident;
-	struct object *latest = latest_of_too_many(in, o->report);
+	struct object *latest = latest_of_too_many(in, o->report, o->round);
 	enum err err;
 
 	if ((err = remember(c, o)) != ERR_OK)
 		return err;
 	if (latest != NULL)
-		admit_forget(c, latest);
+		prune_object(c, latest);
 	if (o->report == SELF_REPORT_PRECAUTION) {
 		selfreport_judge(c, o->author);
 	} else {
-		in->confession =
-		    in->confession == NULL || in->confession == latest ? o : in->confession;
+		confess(c, in, o);
 		if (!c->started)
 			peer_of(c, o->author)->isolation.severed = true;
 		else if (o->author != c->self) {

@@ -7,6 +7,7 @@
 #define CORE_SELFREPORT_H
 #include "core/core.h"
 
+struct incident;
 struct object;
 
 /* What this node wants to say of itself and has not said yet. */
@@ -32,7 +33,11 @@ MUST_USE enum err selfreport_check(const struct core *, const struct entry *, me
 /* It is held now: decide anew which precautions stand.  ERR_NOMEM: nothing was done. */
 MUST_USE enum err selfreport_accept(struct core *, struct object *);
 /* It counts no longer, nor is it found here; selfreport_judge() has to follow. */
-void selfreport_forget(struct core *, struct object *);
+void selfreport_forget(struct core *, const struct object *);
+/* The subject's round began: its precautions of those before stand no more. */
+void selfreport_end_round(struct core *, member_index subject);
+/* The latest precaution of the current round; NULL: none. */
+const struct object *selfreport_last(const struct incident *);
 /* Which precautions stand now, and what follows for each subject; changed may have none left. */
 void selfreport_judge(struct core *, member_index changed);
 

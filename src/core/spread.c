@@ -61,16 +61,18 @@ spread_accept(struct core *c, struct object *o, member_index from)
 		return;
 	}
 	relays->list[relays->count++] = r;
-	mark(r, from);
+	if (from != MEMBER_NONE)
+		mark(r, from);
 	mark(r, o->author);
-	/* A certificate went to its subject already, on its own link. */
-	mark(r, o->subject);
+	/* What condemns it went to its subject already, on its own link. */
+	if (o->kind == ENTRY_CERTIFICATE && o->level == LEVEL_QUARANTINE)
+		mark(r, o->subject);
 }
 
 void
 spread_heard(struct core *c, const struct object *o, member_index from)
 {
-	for (size_t i = 0; i < c->relays.count; i++)
+	for (size_t i = 0; i < c->relays.count && from != MEMBER_NONE; i++)
 		if (c->relays.list[i]->object == o)
 			mark(c->relays.list[i], from);
 }

@@ -19,7 +19,10 @@
 #include "core/members.h"
 #include "core/objects.h"
 #include "core/precaution.h"
+#include "core/prune.h"
 #include "core/receive.h"
+#include "core/release.h"
+#include "core/restrict.h"
 #include "core/rounds.h"
 #include "core/selfreport.h"
 #include "core/spread.h"
@@ -67,6 +70,7 @@ struct core {
 	uint64_t next_exchange_ms;
 	unsigned health;
 	uint64_t last_window;     /* the voting window of the last tick */
+	uint64_t crossing_until_ms; /* tallies of the epoch before go on until then */
 
 	/* One a member, in pages that never move: timers live in them.  Zeroed pages
 	 * that nobody touches cost nothing, so most of a large mesh is free. */
@@ -83,7 +87,9 @@ struct core {
 	struct self_reports self_reports;
 	struct relays relays;
 	struct everybody everybody;
+	struct waiting waiting;
 	struct local_cuts local_cuts;
+	struct restrictions restrictions;
 	struct lock lock;
 	struct touches touches;
 	struct neighbours neighbours;

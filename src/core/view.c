@@ -7,8 +7,10 @@ status_of(const struct core *c, member_index m)
 	const struct peer *p = peer_of(c, m);
 	const struct incident *in = &p->incident;
 
-	if (isolation_is_condemned(c, m) || in->precaution_stands)
+	if (isolation_is_quarantined(c, m))
 		return STATUS_QUARANTINED;
+	if (restrict_until_ms(c, m) != 0)
+		return STATUS_RESTRICTED;
 	if (m != c->self && p->liveness.state == LIVENESS_DEAD)
 		return STATUS_UNREACHABLE;
 	if (in->precaution_down || in->touched_until_ms > c->now_ms ||
@@ -40,13 +42,14 @@ void
 core_view_member(const struct core *c, member_index m, struct core_member_view *out)
 {
 	const struct peer *p;
-	const struct object *newest;
+	const struct object *newest, *report;
 
 	memset(out, 0, sizeof(*out));
 	if (m >= c->member_count)
 		return;
 	p = peer_of(c, m);
 	newest = objects_newest(&c->objects, m);
+	report = selfreport_last(&p->incident);
 	out->status = status_of(c, m);
 	out->strength = m == c->self ? c->lock.in_force : isolation_in_force(c, m);
 	out->linked = p->link.up;
@@ -56,11 +59,20 @@ core_view_member(const struct core *c, member_index m, struct core_member_view *
 	out->certified = p->incident.certificate != NULL;
 	out->confessed = p->incident.confession != NULL;
 	out->proven = p->incident.proof != NULL;
-	out->votes = ballots_votes(c, m);
+	out->restricted = restrict_until_ms(c, m) != 0;
+	out->release_asked = p->incident.requests != NULL;
+	out->votes = ballots_votes(c, m, LEVEL_QUARANTINE);
 	out->statements = (uint32_t)ballots_witnesses(c, m);
 	out->round = p->incident.round;
 	out->since_ms = since_ms(c, m);
 	out->incident = ballots_incident_id(c, m);
+	out->has_certificate = p->incident.certificate != NULL;
+	if (out->has_certificate)
+		out->certificate = p->incident.certificate_ballot;
+	if (report != NULL) {
+		out->report_incarnation = report->header.incarnation;
+		out->report_sequence = report->header.sequence;
+	}
 	out->feed_sequence = newest == NULL ? 0 : newest->header.sequence;
 	if (m == c->self && c->own_sequence > out->feed_sequence)
 		out->feed_sequence = c->own_sequence;
@@ -123,6 +135,12 @@ notice_text(enum notice notice)
 		return "blast-radius";
 	case NOTICE_PROOF:
 		return "proof";
+	case NOTICE_RESTRICTED:
+		return "restricted";
+	case NOTICE_RELEASE:
+		return "release";
+	case NOTICE_RELEASED:
+		return "released";
 	}
 	return "unknown";
 }

@@ -24,11 +24,14 @@ void
 vote_remember(struct core *c, const struct verdict *v)
 {
 	member_index subject = roster_find_id(c->roster, &v->subject);
+	struct incident *in;
 
-	if (subject != MEMBER_NONE && v->level == LEVEL_QUARANTINE &&
-	    v->round == peer_of(c, subject)->incident.round &&
-	    members_add(&c->incidents, subject) == ERR_OK)
-		peer_of(c, subject)->incident.voted = true;
+	if (subject == MEMBER_NONE || v->level != LEVEL_QUARANTINE ||
+	    members_add(&c->incidents, subject) != ERR_OK)
+		return;
+	in = &peer_of(c, subject)->incident;
+	if (in->voted_rounds <= v->round)
+		in->voted_rounds = (uint64_t)v->round + 1;
 }
 
 /* Our newest statement against it that is fresh. */
@@ -66,6 +69,19 @@ pursue_statement(struct core *c, member_index subject)
 	(void)drafts_ask(c, &e, subject, 0);
 }
 
+/* What tells apart drafts of verdicts on one subject. */
+static uint64_t
+detail_of(enum level level, uint64_t window)
+{
+	return window << 2 | (uint64_t)level;
+}
+
+static bool
+is_detail_of(uint64_t detail, enum level level)
+{
+	return (detail & 3) == (uint64_t)level;
+}
+
 /*
  * 4.3, blast radius: our open or lately certified ballots, this one included,
  * weigh at most a sixth of the base weight, or one member.
@@ -79,9 +95,9 @@ is_affordable(const struct core *c, member_index subject)
 	for (size_t i = 0; i < c->incidents.count; i++) {
 		member_index other = c->incidents.list[i];
 		const struct incident *in = &peer_of(c, other)->incident;
-		bool counts =
-		    in->voted && (in->certificate != NULL ? in->certified_until_ms > c->now_ms
-		                                          : in->open_until_ms > c->now_ms);
+		bool counts = ballots_has_voted(in) &&
+		              (in->certificate != NULL ? in->certified_until_ms > c->now_ms
+		                                       : in->open_until_ms > c->now_ms);
 
 		if (other != subject && counts)
 			weight += member_of(c, other)->weight;
@@ -89,7 +105,8 @@ is_affordable(const struct core *c, member_index subject)
 	for (size_t i = 0; i < c->drafts.count; i++) {
 		const struct draft *d = &c->drafts.list[i];
 
-		if (d->kind == ENTRY_VERDICT && d->subject != subject)
+		if (d->kind == ENTRY_VERDICT && d->subject != subject &&
+		    !is_detail_of(d->detail, LEVEL_RELEASE))
 			weight += member_of(c, d->subject)->weight;
 	}
 	if (weight == 0)
@@ -99,93 +116,143 @@ is_affordable(const struct core *c, member_index subject)
 }
 
 static bool
-has_voted(const struct core *c, const struct incident *in, member_index subject, uint64_t window)
+has_voted(const struct core *c, member_index subject, enum level level, uint64_t window)
 {
-	if (drafts_pending(c, ENTRY_VERDICT, subject, window))
+	const struct incident *in = &peer_of(c, subject)->incident;
+
+	if (drafts_pending(c, ENTRY_VERDICT, subject, detail_of(level, window)))
 		return true;
 	for (size_t i = 0; i < in->tally_count; i++)
-		if (in->tallies[i].window == window)
+		if (in->tallies[i].level == level &&
+		    in->tallies[i].epoch == roster_epoch(c->roster) &&
+		    in->tallies[i].window == window)
 			return tally_has(in->tallies[i].tally, c->self);
 	return false;
 }
 
-static void
-vote(struct core *c, member_index subject, uint64_t window)
+/* The budget is for accusing; readmitting costs nothing. */
+static bool
+may_vote(struct core *c, member_index subject, enum level level)
 {
 	struct incident *in = &peer_of(c, subject)->incident;
-	struct entry e = { .kind = ENTRY_VERDICT };
 	struct core_action *a;
 
-	if (has_voted(c, in, subject, window))
-		return;
-	if (!is_affordable(c, subject)) {
-		if (!in->withheld) {
-			a = actions_notice(&c->outbox, NOTICE_BLAST_RADIUS, subject);
-			a->incident = ballots_incident_id(c, subject);
-			a->notice.error = ERR_BUDGET;
-		}
-		in->withheld = true;
-		return;
+	if (level == LEVEL_RELEASE)
+		return true;
+	if (is_affordable(c, subject)) {
+		in->withheld = false;
+		return true;
 	}
-	in->withheld = false;
-	e.verdict.level = LEVEL_QUARANTINE;
-	e.verdict.subject = member_of(c, subject)->id;
-	e.verdict.round = in->round;
-	e.verdict.window = window;
-	(void)drafts_ask(c, &e, subject, window);
+	if (!in->withheld) {
+		a = actions_notice(&c->outbox, NOTICE_BLAST_RADIUS, subject);
+		a->incident = ballots_incident_id(c, subject);
+		a->notice.error = ERR_BUDGET;
+	}
+	in->withheld = true;
+	return false;
 }
 
-/*
- * 4.3: first-hand, or on the statements of k independent witnesses; its own
- * window and any adjacent one that a valid verdict names.
- */
 static void
-pursue_verdict(struct core *c, member_index subject)
+vote_in(struct core *c, member_index subject, enum level level, uint64_t window)
+{
+	struct entry e = { .kind = ENTRY_VERDICT };
+
+	if (has_voted(c, subject, level, window) || !may_vote(c, subject, level))
+		return;
+	e.verdict.level = level;
+	e.verdict.subject = member_of(c, subject)->id;
+	e.verdict.round = peer_of(c, subject)->incident.round;
+	e.verdict.window = window;
+	(void)drafts_ask(c, &e, subject, detail_of(level, window));
+}
+
+/* 4.2: its own window and any adjacent one that a valid verdict names. */
+static void
+vote(struct core *c, member_index subject, enum level level)
 {
 	const struct incident *in = &peer_of(c, subject)->incident;
 	uint64_t window = ballot_window(c->unix_ms);
 
-	if (!saw_it(c, in) &&
-	    ballots_witnesses(c, subject) < roster_k(c->roster, c->config.corroboration))
-		return;
-	vote(c, subject, window);
+	vote_in(c, subject, level, window);
 	for (size_t i = 0; i < in->tally_count; i++)
-		if (in->tallies[i].window != window &&
+		if (in->tallies[i].level == level && in->tallies[i].window != window &&
 		    ballots_are_near(in->tallies[i].window, window) &&
 		    in->tallies[i].until_ms > c->now_ms)
-			vote(c, subject, in->tallies[i].window);
+			vote_in(c, subject, level, in->tallies[i].window);
+}
+
+/* 4.3: first-hand, or on the statements of k independent witnesses. */
+static bool
+has_grounds(const struct core *c, member_index subject)
+{
+	return saw_it(c, &peer_of(c, subject)->incident) ||
+	       ballots_witnesses(c, subject) >= roster_k(c->roster, c->config.corroboration);
+}
+
+/*
+ * A request lifts what it names: who has grounds, or a ballot under way, that
+ * no certificate stands for yet lets them run out first.
+ */
+static bool
+may_release(const struct core *c, member_index subject)
+{
+	const struct incident *in = &peer_of(c, subject)->incident;
+
+	if (in->certificate == NULL &&
+	    (in->quorum || has_grounds(c, subject) || in->open_until_ms > c->now_ms))
+		return false;
+	return !rounds_is_final(c, subject) && release_is_covered(c, subject);
+}
+
+/* Some tally of this level is a quorum. */
+static bool
+find_quorum(const struct core *c, member_index subject, enum level level, struct certificate *out)
+{
+	const struct incident *in = &peer_of(c, subject)->incident;
+
+	for (size_t i = 0; i < in->tally_count; i++)
+		if (in->tallies[i].level == level && ballots_is_counted(c, &in->tallies[i]) &&
+		    tally_certificate(in->tallies[i].tally, out) == ERR_OK)
+			return true;
+	return false;
 }
 
 static void
-pursue_certificate(struct core *c, member_index subject)
+pursue_certificate(struct core *c, member_index subject, enum level level)
 {
 	struct incident *in = &peer_of(c, subject)->incident;
 	struct entry e = { .kind = ENTRY_CERTIFICATE };
 
-	for (size_t i = 0; i < in->tally_count; i++) {
-		if (tally_certificate(in->tallies[i].tally, &e.certificate) != ERR_OK)
-			continue;
-		/* Cut at once; the certificate is written down and follows. */
+	if (!find_quorum(c, subject, level, &e.certificate))
+		return;
+	/* Cut at once; the certificate is written down and follows.  A release waits for it. */
+	if (level == LEVEL_QUARANTINE) {
 		in->quorum = true;
 		isolation_update(c, subject);
-		if (may_sign(c) && !drafts_pending(c, ENTRY_CERTIFICATE, subject, 0))
-			(void)drafts_ask(c, &e, subject, 0);
-		return;
 	}
+	if (may_sign(c) && !drafts_pending(c, ENTRY_CERTIFICATE, subject, level))
+		(void)drafts_ask(c, &e, subject, level);
 }
 
 void
 vote_pursue(struct core *c, member_index subject)
 {
 	struct incident *in = &peer_of(c, subject)->incident;
+	bool may_vote;
 
-	if (subject == c->self || in->certificate != NULL || in->proof != NULL)
+	if (subject == c->self || in->proof != NULL)
 		return;
-	pursue_certificate(c, subject);
-	if (in->quorum || !may_sign(c) || roster_head_ordinal(c->roster, c->self) == -1)
-		return;
-	pursue_statement(c, subject);
-	pursue_verdict(c, subject);
+	if (in->certificate == NULL)
+		pursue_certificate(c, subject, LEVEL_QUARANTINE);
+	pursue_certificate(c, subject, LEVEL_RELEASE);
+	may_vote = may_sign(c) && roster_head_ordinal(c->roster, c->self) != -1;
+	if (may_vote && !in->quorum) {
+		pursue_statement(c, subject);
+		if (has_grounds(c, subject))
+			vote(c, subject, LEVEL_QUARANTINE);
+	}
+	if (may_vote && may_release(c, subject))
+		vote(c, subject, LEVEL_RELEASE);
 }
 
 void
@@ -195,7 +262,8 @@ vote_pursue_all(struct core *c)
 		member_index subject = c->incidents.list[i];
 		const struct incident *in = &peer_of(c, subject)->incident;
 
-		if (in->witness != NULL || in->statements != NULL || in->tally_count > 0)
+		if (in->witness != NULL || in->statements != NULL || in->tally_count > 0 ||
+		    in->requests != NULL)
 			vote_pursue(c, subject);
 	}
 }

@@ -193,6 +193,8 @@ gather_object(struct engine *e, const struct core_action *action)
 	switch (action->notice.notice) {
 	case NOTICE_SELF_REPORT:
 	case NOTICE_CERTIFICATE:
+	case NOTICE_RELEASE:
+	case NOTICE_RELEASED:
 		engine_post_standing(e, object);
 		break;
 	case NOTICE_STATEMENT:
@@ -212,6 +214,7 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_EQUIVOCATION:
 	case NOTICE_BLAST_RADIUS:
 	case NOTICE_PROOF:
+	case NOTICE_RESTRICTED:
 		break;
 	}
 }

@@ -101,7 +101,7 @@ check_notice(const struct core_action *a)
 	PROMISE(a->notice.subject == MEMBER_NONE || is_member(a->notice.subject));
 	PROMISE(a->notice.peer == MEMBER_NONE || is_member(a->notice.peer));
 	PROMISE(a->notice.error < ERR_COUNT && a->notice.votes < MEMBERS);
-	PROMISE(a->notice.notice >= NOTICE_TOUCH && a->notice.notice <= NOTICE_PROOF);
+	PROMISE(a->notice.notice >= NOTICE_TOUCH && a->notice.notice <= NOTICE_RELEASED);
 	touch_bytes(a->notice.object);
 }
 

@@ -199,9 +199,6 @@ bad_verdicts_are_refused(void **unused)
 	struct span bytes;
 
 	(void)unused;
-	e.verdict.level = LEVEL_RELEASE;
-	forged_refused(w, 1, 1, &e, 1, ERR_UNSUPPORTED);
-	e = verdict(w);
 	forged_refused(w, 4, 4, &e, 1, ERR_VOTER); /* on itself */
 	e = verdict(w);
 	e.verdict.round = 7;
