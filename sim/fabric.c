@@ -305,3 +305,19 @@ fabric_send(struct sim *s, size_t from, size_t link, struct payload *payload)
 		queue_add(&s->queue, at_ms, &e);
 	}
 }
+
+uint64_t
+fabric_arrived_ms(const struct sim *s, size_t host)
+{
+	const struct fabric_host *h = &s->fabric.hosts[host];
+	uint64_t latest_ms = s->now_ms;
+
+	for (size_t i = 0; i < h->link_count; i++) {
+		const struct link_ends *l = &s->fabric.links[h->links[i]];
+		unsigned side = l->host[1] == host;
+
+		if (l->up && l->latest_ms[side] > latest_ms)
+			latest_ms = l->latest_ms[side];
+	}
+	return latest_ms;
+}

@@ -61,6 +61,8 @@ void fabric_update(struct sim *, size_t host, uint64_t told_ms);
 void fabric_retry(struct sim *, const struct happening *);
 /* Connections over blocked paths time out. */
 void fabric_tick(struct sim *);
+/* When all that a host sent in order so far has arrived. */
+uint64_t fabric_arrived_ms(const struct sim *, size_t host);
 bool fabric_passes(const struct sim *, size_t from, size_t to);
 
 #endif

@@ -165,8 +165,6 @@ find_records(struct sim *s, struct payload *p, struct span bytes)
 		if (r == NULL)
 			continue;
 		p->records[p->record_count++] = r;
-		if (ledger_left(s->ledger, r))
-			invariants_left(s, r);
 	}
 }
 
@@ -265,7 +263,7 @@ perform(struct sim *s, size_t index, const struct core_action *a)
 		break;
 	case CORE_DO_FLUSH:
 		flushed.number = a->flush.token;
-		queue_add(&s->queue, s->now_ms + 1, &flushed);
+		queue_add(&s->queue, fabric_arrived_ms(s, index) + 1, &flushed);
 		break;
 	case CORE_DO_CLOSE:
 		trace_line(&s->trace, s->now_ms, "n%zu closes n%u: %s", index, a->close.peer,

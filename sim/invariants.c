@@ -146,6 +146,9 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 	if (p->record_count == 0)
 		return;
 	h->dirty = true;
+	for (size_t i = 0; i < p->record_count; i++)
+		if (ledger_left(s->ledger, p->records[i]))
+			invariants_left(s, p->records[i]);
 	if (h->observed < 0 || h->core == NULL)
 		return;
 	isolation_delivered(s, host, p);

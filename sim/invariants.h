@@ -35,7 +35,7 @@ void violated(const struct sim *, unsigned invariant, const char *format, ...)
 void invariants_draft(struct sim *, size_t host, struct span body);
 /* A notary handed this out. */
 void invariants_signed(struct sim *, size_t host, struct span envelope);
-/* An entry leaves a host for the first time. */
+/* An entry reaches another host for the first time. */
 void invariants_left(struct sim *, const struct record *);
 void invariants_delivered(struct sim *, size_t host, size_t from, const struct payload *);
 void invariants_notice(struct sim *, size_t host, const struct core_action *);

@@ -23,7 +23,7 @@ struct record {
 	bool signed_well;             /* by its author */
 	bool valid;                   /* and its content proves what it says */
 	uint64_t born_ms;
-	bool left;                    /* its author's host; else only that host's disk has it */
+	bool left;                    /* somebody received it; else only its author's host has it */
 	uint64_t reached;             /* bits of the observed hosts */
 	struct record *next;          /* of the same subject and kind */
 	struct payload *bytes;
@@ -54,7 +54,7 @@ struct ledger *ledger_new(const struct authority *);
 void ledger_free(struct ledger *); /* accepts NULL */
 /* Look it up, or enter it.  NULL: no feed entry. */
 struct record *ledger_enter(struct ledger *, struct span envelope, uint64_t now_ms);
-/* It is on its way.  True: for the first time. */
+/* It reached another host.  True: for the first time. */
 bool ledger_left(struct ledger *, struct record *);
 /* What left first of its author's for this place; or NULL. */
 const struct record *ledger_at(const struct ledger *, member_index author, uint64_t incarnation,
