@@ -48,10 +48,14 @@ check_subject(struct world *w, size_t node, size_t subject)
 	/* 10: who signs honestly is never proven to equivocate. */
 	check(!v.proven || w->nodes[subject].liar, "invariant 10: %c is proven to equivocate",
 	    (char)('a' + subject));
-	if (condemned)
+	if (condemned) {
 		n->was_condemned[subject] = true;
-	check(!n->was_condemned[subject] || condemned || !view.synced, "invariant 5: %c was let go",
-	    (char)('a' + subject));
+		n->condemned_round[subject] = v.round;
+	}
+	/* A later round begins with a RELEASE, and that does not end what is final. */
+	check(!n->was_condemned[subject] || condemned || !view.synced ||
+	          v.round > n->condemned_round[subject],
+	    "invariant 5: %c was let go", (char)('a' + subject));
 	check(view.synced || n->held[subject] >= STRENGTH_HOLD,
 	    "invariant 8: traffic with %c before first sync", (char)('a' + subject));
 }

@@ -300,8 +300,10 @@ trace_notice(struct world *w, size_t node, const struct core_action *a)
 		return;
 	if (a->notice.notice == NOTICE_TOUCH)
 		address_format(&a->notice.source.address, source);
-	trace(w, "%c: %s %c from %c%s%s%s%s%s%s", letter(node), notice_text(a->notice.notice),
-	    letter(a->notice.subject), letter(a->notice.peer),
+	trace(w, "%c: %s%s %c from %c%s%s%s%s%s%s", letter(node),
+	    a->notice.notice == NOTICE_VERDICT && a->notice.level == LEVEL_RELEASE ? "release-"
+	                                                                           : "",
+	    notice_text(a->notice.notice), letter(a->notice.subject), letter(a->notice.peer),
 	    a->notice.cause == CAUSE_NONE ? "" : " ",
 	    a->notice.cause == CAUSE_NONE ? "" : cause_text(a->notice.cause),
 	    source[0] == 0 ? "" : " ", source, a->notice.standing ? " stands" : "",
@@ -542,6 +544,14 @@ world_deliver(struct world *w, size_t to, size_t from, struct span bytes)
 	ev.message.from = (member_index)from;
 	ev.message.bytes = bytes;
 	world_event(w, to, &ev);
+}
+
+void
+world_submit(struct world *w, size_t node, struct span bytes)
+{
+	struct core_event ev = { .input = CORE_SUBMITTED, .submitted.bytes = bytes };
+
+	world_event(w, node, &ev);
 }
 
 void

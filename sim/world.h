@@ -48,6 +48,7 @@ struct world_node {
 	uint64_t crash_after_steps; /* 0: never */
 	size_t crash_after_actions; /* of that step */
 	bool was_condemned[WORLD_NODES_MAX]; /* for the checker */
+	uint32_t condemned_round[WORLD_NODES_MAX];
 	bool signed_vote_early;
 };
 
@@ -102,6 +103,8 @@ void world_touch(struct world *, size_t node, const char *source);
 void world_touch_from(struct world *, size_t node, size_t from);
 /* Deliver bytes as if they came on a link, now. */
 void world_deliver(struct world *, size_t to, size_t from, struct span bytes);
+/* Hand it an Envelope on its console. */
+void world_submit(struct world *, size_t node, struct span bytes);
 void world_event(struct world *, size_t node, struct core_event *);
 void world_run(struct world *, uint64_t duration_ms);
 /* Run until all honest nodes that are up are through first sync; a failure after a minute. */

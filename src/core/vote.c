@@ -190,8 +190,8 @@ has_grounds(const struct core *c, member_index subject)
 }
 
 /*
- * A request lifts what it names: who has grounds, or a ballot under way, that
- * no certificate stands for yet lets them run out first.
+ * A request lifts what it names: who has grounds that no certificate stands
+ * for yet lets them run out first.
  */
 static bool
 may_release(const struct core *c, member_index subject)
@@ -199,7 +199,7 @@ may_release(const struct core *c, member_index subject)
 	const struct incident *in = &peer_of(c, subject)->incident;
 
 	if (in->certificate == NULL &&
-	    (in->quorum || has_grounds(c, subject) || in->open_until_ms > c->now_ms))
+	    (in->quorum || has_grounds(c, subject) || own_statement(c, in) != NULL))
 		return false;
 	return !rounds_is_final(c, subject) && release_is_covered(c, subject);
 }
