@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { Coordinator, makeMesh, syncItems, windowNow } from '../interop/mesh.mjs';
+import { INJECTIONS } from '../interop/model_server.mjs';
 
 const bin = process.argv[2];
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -49,6 +50,9 @@ before(async () => {
 	await report(a, { incident: '00112233445566aa' });
 	await report(c, { decision: 'monitor', score: 4, event_type: 'CPU_SPIKE', source_ip: '' });
 	await report(b, { source_ip: hostile, event_type: 'SENSOR\u202egnp.exe\u200b' });
+	// What a node lets through of a model's words: no control characters.
+	for (const words of INJECTIONS)
+		await report(a, { method: 'ai', opinion: 0, model: 'stand-in:1b', reason: words.replace(/\p{Cc}/gu, '?') });
 	browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 });
 
@@ -111,6 +115,24 @@ test('what attackers typed is shown as text, with nothing hidden, and runs nowhe
 		try { document.body.innerHTML = '<b>x</b>'; return 'nothing'; } catch (error) { return error.name; }
 	});
 	assert.equal(thrown, 'TypeError');
+	await close();
+});
+
+test('what a model says is shown beside score and method, as text, whatever it says', async () => {
+	const { page, faults, close } = await open();
+	const reasons = await page.$$eval('#threats .reason', (list) => list.map((element) => element.textContent));
+	assert.equal(reasons.length, INJECTIONS.length);
+	const all = reasons.join('\n');
+	assert.ok(all.includes('<script>document.title="owned"</script><img src=x onerror="document.title=1">'), all);
+	assert.ok(all.includes('\\u202egnihton si siht\\u202c \\u200b\\ufeff\\u2028forged line'), all);
+	assert.doesNotMatch(all, /[\u202a-\u202e\u200b\u2028\ufeff]/);
+	assert.match(reasons[0], /the model says 0 · stand-in:1b$/);
+	assert.match(await page.textContent('#threats .item:first-child'), /ai.*quarantine.*score 9/);
+	assert.equal(await page.$('#threats img, #threats script'), null);
+	assert.notEqual(await page.title(), 'owned');
+	assert.deepEqual(faults, []);
+	assert.deepEqual(await page.evaluate(() => window.violations), []);
+	await picture(page, 'model');
 	await close();
 });
 

@@ -120,6 +120,13 @@ test('reports are kept, numbered, timed and paged', async () => {
 	assert.deepEqual((await c.get('/api/report?limit=2')).json.events.map((event) => event.score), [3, 4]);
 	for (const query of ['limit=0', 'limit=1001', 'limit=x', 'limit', 'since=-1', 'since=99999999999999999999'])
 		assert.equal((await c.get(`/api/report?${query}`)).status, 400, query);
+	// What a model said comes beside the contract's fields, and only where a model was asked.
+	const said = { method: 'ai', score: 10, opinion: 10, model: 'm:1b', reason: '<b>odd</b> "\\' };
+	assert.equal((await c.postSigned(b, '/api/report/submit', report(b, said))).status, 200);
+	const [told] = (await c.get('/api/report?limit=1')).json.events;
+	assert.deepEqual([told.method, told.opinion, told.model, told.reason], ['ai', 10, 'm:1b', said.reason]);
+	for (const wrong of [{ reason: 'a\nb' }, { reason: 'x'.repeat(513) }, { model: 'x'.repeat(129) }, { opinion: 11 }, { opinion: 'high' }, { reason: 7 }])
+		assert.equal((await c.postSigned(b, '/api/report/submit', report(b, wrong))).status, 400, JSON.stringify(wrong));
 	refused(await c.post('/api/report/submit', report(b)), 401, /unsigned/);
 	refused(await c.postSigned(b, '/api/report/submit', report(a)), 403, /signer/);
 	for (const wrong of [{ score: 11 }, { score: 'x' }, { event_type: '' }, { method: 7 }, { incident: 'xyz' }, { source_ip: 'x'.repeat(200) }])
