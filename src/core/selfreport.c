@@ -184,12 +184,15 @@ report_stand_down(struct core *c, member_index subject)
 		a->notice.peer = first->subject;
 }
 
+/* What the set says of one subject. */
+enum { SAID = 1, HELD = 2, STANDS = 4 };
+
 static void
-apply(struct core *c, member_index subject)
+apply(struct core *c, member_index subject, uint32_t said)
 {
 	struct incident *in = &peer_of(c, subject)->incident;
-	bool stands = precaution_standing(&c->precautions, subject) != NULL;
-	bool down = !stands && precaution_held(&c->precautions, subject);
+	bool stands = (said & STANDS) != 0;
+	bool down = !stands && (said & HELD) != 0;
 	bool went_down = down && !in->precaution_down;
 
 	if (stands == in->precaution_stands && down == in->precaution_down)
@@ -209,10 +212,26 @@ apply(struct core *c, member_index subject)
 void
 selfreport_judge(struct core *c, member_index changed)
 {
+	const struct precautions *set = &c->precautions;
+	uint32_t *said = c->scratch;
+	bool gone;
+
 	precaution_judge(&c->precautions, roster_precautions(c->roster), c->scratch);
-	for (size_t i = 0; i < c->precautions.count; i++)
-		apply(c, c->precautions.list[i].subject);
-	apply(c, changed);
+	for (size_t i = 0; i < set->count; i++) {
+		const struct precaution *p = &set->list[i];
+
+		said[p->subject] |= SAID | (p->over ? 0 : HELD) | (p->stands ? STANDS : 0);
+	}
+	gone = said[changed] == 0;
+	for (size_t i = 0; i < set->count; i++) {
+		member_index subject = set->list[i].subject;
+
+		if (said[subject] != 0)
+			apply(c, subject, said[subject]);
+		said[subject] = 0;
+	}
+	if (gone)
+		apply(c, changed, 0);
 }
 
 void
