@@ -109,7 +109,9 @@ make_proof(const struct mesh *m)
 static inline struct entry
 make_release(const struct mesh *m)
 {
-	struct entry e = { .kind = ENTRY_RELEASE, .header = mesh_header(m, &m->members[0]) };
+	/* The last member: an operator, where that matters. */
+	struct entry e = { .kind = ENTRY_RELEASE,
+		.header = mesh_header(m, &m->members[m->count - 1]) };
 
 	e.release = (struct release){ .subject = m->members[1].id,
 		.round = 2,

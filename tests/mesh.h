@@ -32,6 +32,8 @@ struct mesh_member {
 	uint8_t address[4];
 	struct node_id id;
 	uint32_t weight;
+	bool unlisted; /* in no epoch that is made from now on */
+	uint64_t incarnation;
 	Protos__Role role;
 	member_index index; /* in the roster */
 };
@@ -75,6 +77,26 @@ mesh_sign(const struct mesh_key *key, const char *domain, struct span data, stru
 	free(joined);
 }
 
+static inline void
+mesh_member_make(struct mesh_member *member, uint32_t number)
+{
+	uint8_t seed[32], joined[48];
+	struct hash hash;
+
+	*member = (struct mesh_member){ .weight = 32, .incarnation = 1 };
+	mesh_repeat(number, seed, sizeof(seed));
+	mesh_key_make(seed, &member->key);
+	mesh_repeat(number, member->nonce, sizeof(member->nonce));
+	mesh_repeat(number, member->group, sizeof(member->group));
+	snprintf(member->name, sizeof(member->name), "node-%u", number);
+	memcpy(member->address, (uint8_t[]){ 10, 77, (uint8_t)(number >> 8), (uint8_t)number }, 4);
+	memcpy(joined, member->key.public_key.bytes, 32);
+	memcpy(joined + 32, member->nonce, 16);
+	crypto_sodium()->sha256(NULL, DOMAIN_ID, joined, sizeof(joined), &hash);
+	memcpy(member->id.bytes, hash.bytes, 16);
+	member->role = PROTOS__ROLE__ROLE_NODE;
+}
+
 /* Members and ids, no records yet: what follows may still be changed by a test. */
 static inline void
 mesh_init(struct mesh *m, size_t count)
@@ -91,25 +113,8 @@ mesh_init(struct mesh *m, size_t count)
 	crypto->sha256(NULL, DOMAIN_MESH, m->ca.public_key.bytes, 32, &hash);
 	memcpy(m->id.bytes, hash.bytes, 16);
 	m->members = calloc(count, sizeof(*m->members));
-	for (size_t i = 0; i < count; i++) {
-		struct mesh_member *member = &m->members[i];
-		uint32_t number = (uint32_t)i + 1;
-		uint8_t joined[48];
-
-		mesh_repeat(number, seed, sizeof(seed));
-		mesh_key_make(seed, &member->key);
-		mesh_repeat(number, member->nonce, sizeof(member->nonce));
-		mesh_repeat(number, member->group, sizeof(member->group));
-		snprintf(member->name, sizeof(member->name), "node-%u", number);
-		memcpy(member->address, (uint8_t[]){ 10, 77, (uint8_t)(number >> 8), (uint8_t)number },
-		    4);
-		memcpy(joined, member->key.public_key.bytes, 32);
-		memcpy(joined + 32, member->nonce, 16);
-		crypto->sha256(NULL, DOMAIN_ID, joined, sizeof(joined), &hash);
-		memcpy(member->id.bytes, hash.bytes, 16);
-		member->weight = 32;
-		member->role = PROTOS__ROLE__ROLE_NODE;
-	}
+	for (size_t i = 0; i < count; i++)
+		mesh_member_make(&m->members[i], (uint32_t)i + 1);
 }
 
 static inline Protos__Envelope *
@@ -146,7 +151,7 @@ mesh_enrolment(const struct mesh *m, size_t i, Protos__Enrolment *e, ProtobufCBi
 	e->n_addresses = 1;
 	e->addresses = address;
 	e->p2p_port = 9000;
-	e->incarnation = 1;
+	e->incarnation = member->incarnation;
 	e->not_before_ms = MESH_TIME_MS - 1000;
 	e->not_after_ms = MESH_TIME_MS + 1000;
 	e->role = member->role;
@@ -160,32 +165,46 @@ mesh_compare_ids(const void *a, const void *b)
 	return node_id_compare(&(*left)->id, &(*right)->id);
 }
 
-/* Pack an Epoch over the members with role node. */
-static inline Protos__Envelope *
-mesh_epoch(const struct mesh *m)
+/* The members with a role, or of every role (0), by ascending id; to free. */
+static inline struct mesh_member **
+mesh_sorted(const struct mesh *m, int role, size_t *count)
 {
-	struct mesh_member **sorted = malloc(m->count * sizeof(struct mesh_member *));
-	Protos__EpochMember *list = calloc(m->count, sizeof(*list));
-	Protos__EpochMember **pointers = calloc(m->count, sizeof(*pointers));
+	struct mesh_member **sorted = malloc((m->count + 1) * sizeof(struct mesh_member *));
+
+	*count = 0;
+	for (size_t i = 0; i < m->count; i++)
+		if (role == 0 || (int)m->members[i].role == role)
+			sorted[(*count)++] = &m->members[i];
+	qsort(sorted, *count, sizeof(struct mesh_member *), mesh_compare_ids);
+	return sorted;
+}
+
+/* Pack an Epoch over the members with role node that are listed. */
+static inline Protos__Envelope *
+mesh_epoch(const struct mesh *m, uint64_t number, uint64_t time_ms, const struct hash *previous)
+{
+	size_t count;
+	struct mesh_member **sorted = mesh_sorted(m, PROTOS__ROLE__ROLE_NODE, &count);
+	Protos__EpochMember *list = calloc(count + 1, sizeof(*list));
+	Protos__EpochMember **pointers = calloc(count + 1, sizeof(*pointers));
 	Protos__EpochParameters parameters = PROTOS__EPOCH_PARAMETERS__INIT;
 	Protos__Epoch epoch = PROTOS__EPOCH__INIT;
-	uint8_t zeros[32] = { 0 };
 	Protos__Envelope *record;
 
-	for (size_t i = 0; i < m->count; i++)
-		if (m->members[i].role == PROTOS__ROLE__ROLE_NODE)
-			sorted[epoch.n_members++] = &m->members[i];
-	qsort(sorted, epoch.n_members, sizeof(struct mesh_member *), mesh_compare_ids);
-	for (size_t i = 0; i < epoch.n_members; i++) {
-		protos__epoch_member__init(&list[i]);
-		list[i].id = (ProtobufCBinaryData){ 16, sorted[i]->id.bytes };
-		list[i].weight = sorted[i]->weight;
-		pointers[i] = &list[i];
+	for (size_t i = 0; i < count; i++) {
+		Protos__EpochMember *listed = &list[epoch.n_members];
+
+		if (sorted[i]->unlisted)
+			continue;
+		protos__epoch_member__init(listed);
+		listed->id = (ProtobufCBinaryData){ 16, sorted[i]->id.bytes };
+		listed->weight = sorted[i]->weight;
+		pointers[epoch.n_members++] = listed;
 	}
 	epoch.mesh = (ProtobufCBinaryData){ 16, (uint8_t *)(uintptr_t)m->id.bytes };
-	epoch.number = 1;
-	epoch.previous = (ProtobufCBinaryData){ 32, zeros };
-	epoch.time_ms = MESH_TIME_MS;
+	epoch.number = number;
+	epoch.previous = (ProtobufCBinaryData){ 32, (uint8_t *)(uintptr_t)previous->bytes };
+	epoch.time_ms = time_ms;
 	epoch.members = pointers;
 	parameters.precautions = m->precautions;
 	parameters.corroboration = m->corroboration;
@@ -200,24 +219,29 @@ mesh_epoch(const struct mesh *m)
 	return record;
 }
 
-/* Serialise the members as they stand into m->bytes. */
+static inline Protos__Envelope *
+mesh_enrol(const struct mesh *m, size_t i)
+{
+	ProtobufCBinaryData address;
+	Protos__Enrolment e;
+
+	mesh_enrolment(m, i, &e, &address);
+	if (m->change_enrolment != NULL)
+		m->change_enrolment(i, &e);
+	return mesh_record(m, DOMAIN_ENROLMENT, &e.base);
+}
+
+/* Serialise the members as they stand, by ascending id, and epoch 1 into m->bytes. */
 static inline void
 mesh_pack(struct mesh *m)
 {
 	Protos__Roster roster = PROTOS__ROSTER__INIT;
-	Protos__Envelope *epoch = mesh_epoch(m);
+	Protos__Envelope *epoch = mesh_epoch(m, 1, MESH_TIME_MS, &(struct hash){ 0 });
+	struct mesh_member **sorted = mesh_sorted(m, 0, &roster.n_enrolments);
 
-	roster.n_enrolments = m->count;
-	roster.enrolments = calloc(m->count, sizeof(*roster.enrolments));
-	for (size_t i = 0; i < m->count; i++) {
-		ProtobufCBinaryData address;
-		Protos__Enrolment e;
-
-		mesh_enrolment(m, i, &e, &address);
-		if (m->change_enrolment != NULL)
-			m->change_enrolment(i, &e);
-		roster.enrolments[i] = mesh_record(m, DOMAIN_ENROLMENT, &e.base);
-	}
+	roster.enrolments = calloc(m->count + 1, sizeof(*roster.enrolments));
+	for (size_t i = 0; i < m->count; i++)
+		roster.enrolments[i] = mesh_enrol(m, (size_t)(sorted[i] - m->members));
 	roster.n_epochs = 1;
 	roster.epochs = &epoch;
 	free(m->bytes);
@@ -227,7 +251,65 @@ mesh_pack(struct mesh *m)
 	for (size_t i = 0; i < m->count; i++)
 		protos__envelope__free_unpacked(roster.enrolments[i], NULL);
 	free(roster.enrolments);
+	free(sorted);
 	protos__envelope__free_unpacked(epoch, NULL);
+}
+
+/* ---- the log grows: each appends one record to m->bytes ----------------- */
+
+static inline void
+mesh_append_record(struct mesh *m, Protos__Envelope *record, bool is_epoch)
+{
+	Protos__Roster one = PROTOS__ROSTER__INIT;
+	size_t size_bytes;
+
+	one.n_enrolments = !is_epoch;
+	one.enrolments = &record;
+	one.n_epochs = is_epoch;
+	one.epochs = &record;
+	size_bytes = protos__roster__get_packed_size(&one);
+	m->bytes = realloc(m->bytes, m->size_bytes + size_bytes);
+	protos__roster__pack(&one, m->bytes + m->size_bytes);
+	m->size_bytes += size_bytes;
+	protos__envelope__free_unpacked(record, NULL);
+}
+
+/* What was appended since a roster was read: roster_extend() takes it. */
+static inline struct span
+mesh_news(const struct mesh *m, const struct roster *since)
+{
+	size_t known = roster_records(since).size_bytes;
+
+	return (struct span){ m->bytes + known, m->size_bytes - known };
+}
+
+/* One more member, with the next seed, not listed before the next epoch; its place in members. */
+static inline size_t
+mesh_append_member(struct mesh *m)
+{
+	m->members = realloc(m->members, (m->count + 1) * sizeof(*m->members));
+	mesh_member_make(&m->members[m->count], (uint32_t)m->count + 1);
+	mesh_append_record(m, mesh_enrol(m, m->count), false);
+	return m->count++;
+}
+
+/* The same identity, one incarnation higher. */
+static inline void
+mesh_append_renewal(struct mesh *m, size_t i)
+{
+	m->members[i].incarnation++;
+	mesh_append_record(m, mesh_enrol(m, i), false);
+}
+
+/* The epoch after the one that m->roster has, with weights and listing as the members have them. */
+static inline void
+mesh_append_epoch(struct mesh *m)
+{
+	const struct epoch *last = roster_current(m->roster);
+
+	mesh_append_record(m,
+	    mesh_epoch(m, epoch_number(last) + 1, epoch_time_ms(last) + 1000, epoch_hash(last)),
+	    true);
 }
 
 static inline enum err
@@ -293,7 +375,7 @@ static inline struct entry_header
 mesh_header(const struct mesh *m, const struct mesh_member *author)
 {
 	return (struct entry_header){ .mesh = m->id, .epoch = 1, .author = author->id,
-		.incarnation = 1, .sequence = 1, .time_ms = MESH_TIME_MS };
+		.incarnation = author->incarnation, .sequence = 1, .time_ms = MESH_TIME_MS };
 }
 
 /* Encode, sign by author and wrap; returns the envelope's size. */

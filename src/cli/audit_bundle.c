@@ -136,24 +136,48 @@ record_json(const Protos__Envelope *e)
 	    base64_json(e->signature.data, e->signature.len));
 }
 
-/* The subject, or a head whose bit is set. */
-static bool
-is_needed(const struct audit *a, const struct certificate *c, const Protos__Envelope *record)
+/* Of the enrolment in a record; MEMBER_NONE: not ours to name. */
+static member_index
+member_in(const struct audit *a, const Protos__Envelope *record)
 {
 	Protos__Enrolment *e = protos__enrolment__unpack(NULL, record->body.len, record->body.data);
 	struct node_id id = { 0 };
-	member_index member;
-	int bit;
 
 	if (e != NULL && e->id.len == sizeof(id.bytes))
 		memcpy(id.bytes, e->id.data, sizeof(id.bytes));
 	protos__enrolment__free_unpacked(e, NULL);
-	if ((member = roster_find_id(a->roster, &id)) == MEMBER_NONE)
-		return false;
-	if (node_id_equal(&id, &c->subject))
+	return roster_find_id(a->roster, &id);
+}
+
+/* The subject, or a head whose bit is set. */
+static bool
+is_needed(const struct audit *a, const struct certificate *c, member_index member)
+{
+	int bit;
+
+	if (node_id_equal(&roster_member(a->roster, member)->id, &c->subject))
 		return true;
-	bit = roster_head_ordinal(a->roster, member);
+	bit = epoch_ordinal(roster_epoch(a->roster, c->epoch), member);
 	return bit >= 0 && (c->voters.data[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+/* Key and id are in every enrolment of a member: its first will do. */
+static json_t *
+enrolments_json(const struct audit *a, const struct certificate *c, const Protos__Roster *roster)
+{
+	bool *taken = calloc(roster_count(a->roster), sizeof(*taken));
+	json_t *list = json_array();
+
+	for (size_t i = 0; taken != NULL && i < roster->n_enrolments; i++) {
+		member_index member = member_in(a, roster->enrolments[i]);
+
+		if (member == MEMBER_NONE || taken[member] || !is_needed(a, c, member))
+			continue;
+		taken[member] = true;
+		json_array_append_new(list, record_json(roster->enrolments[i]));
+	}
+	free(taken);
+	return list;
 }
 
 static json_t *
@@ -161,19 +185,15 @@ compose(const struct audit *a, const struct certificate *c)
 {
 	Protos__Roster *roster = protos__roster__unpack(NULL, a->roster_size, a->roster_bytes);
 	char key[2 * sizeof(a->ca.bytes) + 1];
-	json_t *enrolments = json_array(), *out = NULL;
+	json_t *out = NULL;
 
-	if (roster != NULL && roster->n_epochs == 1) {
-		for (size_t i = 0; i < roster->n_enrolments; i++)
-			if (is_needed(a, c, roster->enrolments[i]))
-				json_array_append_new(
-				    enrolments, record_json(roster->enrolments[i]));
+	/* The certificate holds, so its epoch is there: the log has them from 1, without a gap. */
+	if (roster != NULL && c->epoch >= 1 && c->epoch <= roster->n_epochs) {
 		hex_format(a->ca.bytes, sizeof(a->ca.bytes), key);
-		out = json_pack("{s:s,s:s,s:o,s:O,s:o}", "format", "phalanx-bundle/1", "ca_key",
-		    key, "epoch", record_json(roster->epochs[0]), "enrolments", enrolments,
-		    "certificate", certificate_json(c));
+		out = json_pack("{s:s,s:s,s:o,s:o,s:o}", "format", "phalanx-bundle/1", "ca_key",
+		    key, "epoch", record_json(roster->epochs[c->epoch - 1]), "enrolments",
+		    enrolments_json(a, c, roster), "certificate", certificate_json(c));
 	}
-	json_decref(enrolments);
 	protos__roster__free_unpacked(roster, NULL);
 	return out;
 }

@@ -152,8 +152,13 @@ prove(const struct ca_store *store, const uint8_t *bytes, size_t size_bytes)
 static void
 report(const struct roster *roster)
 {
-	printf("epoch 1: %zu nodes, %zu of them heads, weight %llu\n", roster_count(roster),
-	    roster_heads(roster), (unsigned long long)roster_weight(roster));
+	const struct epoch *epoch = roster_current(roster);
+	size_t nodes = 0;
+
+	for (size_t i = 0; i < roster_count(roster); i++)
+		nodes += epoch_has(epoch, (member_index)i);
+	printf("epoch 1: %zu nodes, %zu of them heads, weight %llu\n", nodes,
+	    epoch_heads(epoch), (unsigned long long)epoch_weight(epoch));
 }
 
 static bool

@@ -66,7 +66,7 @@ identity(struct doctor *d, const struct config *config)
 	err = identity_load_roster(config->roster_file, config->ca_file, crypto_sodium(), &roster);
 	if (err == ERR_OK)
 		doctor_say(d, FINDING_OK, "roster", NULL, "mesh %s, epoch %llu, %zu members",
-		    roster_mesh_name(roster), (unsigned long long)roster_epoch(roster),
+		    roster_mesh_name(roster), (unsigned long long)epoch_number(roster_current(roster)),
 		    roster_count(roster));
 	else
 		doctor_say(d, FINDING_FAIL, "roster",
@@ -85,7 +85,7 @@ identity(struct doctor *d, const struct config *config)
 		goto out;
 	identity_public(key, &public);
 	self = roster_find_key(roster, &public);
-	if (self == MEMBER_NONE)
+	if (!roster_is_node(roster, self))
 		doctor_say(d, FINDING_FAIL, "identity",
 		    "phalanx ca enrol, epoch and bundle this node", "its key is not in the roster");
 	else if (strcmp(roster_member(roster, self)->name, config->name) != 0)

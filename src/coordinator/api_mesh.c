@@ -208,7 +208,7 @@ voices_json(const struct coordinator *c, const struct voice *voices, size_t coun
 static size_t
 votes_needed(const struct coordinator *c)
 {
-	size_t heads = roster_heads(c->roster), others = heads > 0 ? heads - 1 : 0;
+	size_t heads = epoch_heads(roster_current(c->roster)), others = heads > 0 ? heads - 1 : 0;
 
 	if (heads <= 4)
 		return others < 2 ? 2 : others;
@@ -333,7 +333,7 @@ state_json(struct coordinator *c)
 	return json_pack("{s:i, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o}", "v", 1, "epoch",
 	    (json_int_t)c->started_ms, "seq", (json_int_t)c->sequence, "t", (json_int_t)now_ms,
 	    "mesh", c->roster != NULL ? roster_mesh_name(c->roster) : "", "heads",
-	    (json_int_t)(c->roster != NULL ? roster_heads(c->roster) : 0), "states", states,
+	    (json_int_t)(c->roster != NULL ? epoch_heads(roster_current(c->roster)) : 0), "states", states,
 	    "nodes", nodes_json(c, now_ms), "incidents", incidents_json(c));
 }
 

@@ -94,7 +94,7 @@ static enum err
 find_subject(const struct ledger *l, const struct node_id *id, member_index *out)
 {
 	*out = roster_find_id(l->roster, id);
-	return *out == MEMBER_NONE ? ERR_SUBJECT : ERR_OK;
+	return roster_is_node(l->roster, *out) ? ERR_OK : ERR_SUBJECT;
 }
 
 static bool
@@ -302,6 +302,7 @@ static enum err
 apply_certificate(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
 {
 	const struct certificate *c = &e->entry.certificate;
+	const struct epoch *epoch = roster_epoch(l->roster, c->epoch);
 	enum err err;
 
 	if (c->level == LEVEL_RELEASE) {
@@ -314,7 +315,7 @@ apply_certificate(struct ledger *l, struct incident *incident, const struct ledg
 		if ((c->voters.data[bit / 8] >> (bit % 8) & 1) == 0)
 			continue;
 		err = add_voice(&incident->voters, &incident->voter_count,
-		    roster_head_at(l->roster, bit), e->entry.header.time_ms, true);
+		    epoch_head_at(epoch, bit), e->entry.header.time_ms, true);
 		if (err != ERR_OK)
 			return err;
 	}
@@ -401,7 +402,7 @@ derive(struct ledger *l)
 	}
 	for (size_t i = 0; i < l->incident_count; i++)
 		l->incidents[i]->precaution_stands = false;
-	precaution_judge(&l->precautions, roster_precautions(l->roster), l->counts);
+	precaution_judge(&l->precautions, epoch_precautions(roster_current(l->roster)), l->counts);
 	for (size_t i = 0; i < l->precautions.count; i++) {
 		incident = map_get(l->of_precaution, l->precautions.list[i].hash.bytes);
 		incident->precaution_stands |= l->precautions.list[i].stands;

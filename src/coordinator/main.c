@@ -126,7 +126,7 @@ load_roster(struct coordinator *c)
 		return err;
 	}
 	log_info("roster mesh=%s members=%zu heads=%zu", roster_mesh_name(c->roster),
-	    roster_count(c->roster), roster_heads(c->roster));
+	    roster_count(c->roster), epoch_heads(roster_current(c->roster)));
 	return ledger_new(crypto_sodium(), c->roster, &c->ledger);
 }
 

@@ -67,6 +67,8 @@ add_members(struct registry *r)
 	enum err err;
 
 	for (size_t i = 0; i < roster_count(r->roster); i++) {
+		if (!roster_is_node(r->roster, (member_index)i))
+			continue;
 		member = roster_member(r->roster, (member_index)i);
 		if ((err = append(r, member->name, &node)) != ERR_OK)
 			return err;

@@ -41,7 +41,7 @@ ballots_check_subject(
 {
 	member_index subject = roster_find_id(c->roster, id);
 
-	if (subject == MEMBER_NONE)
+	if (!roster_is_node(c->roster, subject))
 		return ERR_SUBJECT;
 	if (round != peer_of(c, subject)->incident.round)
 		return ERR_ROUND;
@@ -66,7 +66,7 @@ ballots_check_statement(const struct core *c, const struct entry *e, member_inde
 
 	if ((err = ballots_check_subject(c, &s->subject, s->round, &subject)) != ERR_OK)
 		return err;
-	if (roster_head_ordinal(c->roster, author) == -1)
+	if (epoch_ordinal(current_epoch(c), author) == -1)
 		return ERR_VOTER;
 	/* The source is the subject's and nobody else's; the destination the witness's own. */
 	if (subject == author ||
@@ -115,7 +115,7 @@ ballots_check_verdict(struct core *c, const struct entry *e, member_index author
 
 	if ((err = ballots_check_subject(c, &v->subject, v->round, &subject)) != ERR_OK)
 		return err;
-	if (subject == author || roster_head_ordinal(c->roster, author) == -1)
+	if (subject == author || epoch_ordinal(current_epoch(c), author) == -1)
 		return ERR_VOTER;
 	if (!ballots_are_near(v->window, ballot_window(e->header.time_ms)))
 		return ERR_WINDOW;
@@ -262,7 +262,7 @@ ballots_accept_verdict(struct core *c, struct object *o, const struct verdict *v
 	if ((err = members_add(&c->incidents, o->subject)) != ERR_OK)
 		return err;
 	/* Held under another key of the same meaning it would not have come here. */
-	if ((err = tally_add(t->tally, o->author, &v->ballot_signature)) != ERR_OK)
+	if ((err = tally_add(t->tally, c->roster, o->author, &v->ballot_signature)) != ERR_OK)
 		return err;
 	if (t->until_ms < o->fresh_until_ms)
 		t->until_ms = o->fresh_until_ms;
@@ -306,7 +306,7 @@ ballots_end_round(struct core *c, member_index subject)
 bool
 ballots_is_counted(const struct core *c, const struct counted *t)
 {
-	uint64_t current = roster_epoch(c->roster);
+	uint64_t current = epoch_number(current_epoch(c));
 
 	return t->epoch == current || (t->epoch + 1 == current && c->now_ms < c->crossing_until_ms);
 }

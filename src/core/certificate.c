@@ -9,38 +9,37 @@ bit_is_set(const uint8_t *bitmap, size_t bit)
 }
 
 static size_t
-bitmap_bytes(const struct roster *roster)
+bitmap_bytes(const struct epoch *epoch)
 {
-	return (roster_heads(roster) + 7) / 8;
+	return (epoch_heads(epoch) + 7) / 8;
 }
 
 /* Everything about the voters that needs no signature check. */
 static enum err
-check_voters(const struct roster *roster, const struct certificate *c, member_index subject)
+check_voters(const struct epoch *epoch, const struct certificate *c, member_index subject)
 {
-	size_t heads = roster_heads(roster);
+	size_t heads = epoch_heads(epoch);
 	uint64_t weight = 0;
 	size_t voters = 0;
 
-	if (c->voters.size_bytes != bitmap_bytes(roster))
+	if (c->voters.size_bytes != bitmap_bytes(epoch))
 		return ERR_MALFORMED;
 	for (size_t bit = 0; bit < c->voters.size_bytes * 8; bit++) {
 		member_index voter;
 
 		if (!bit_is_set(c->voters.data, bit))
 			continue;
-		if (bit >= heads || (voter = roster_head_at(roster, bit)) == subject)
+		if (bit >= heads || (voter = epoch_head_at(epoch, bit)) == subject)
 			return ERR_VOTER;
-		weight += roster_member(roster, voter)->weight;
+		weight += epoch_weight_of(epoch, voter);
 		voters++;
 	}
 	if (voters > LIMIT_CERTIFICATE_SIGNERS ||
 	    c->signatures.size_bytes != voters * sizeof(struct signature))
 		return ERR_MALFORMED;
-	return roster_is_quorum(roster, subject, voters, weight) ? ERR_OK : ERR_QUORUM;
+	return epoch_is_quorum(epoch, subject, voters, weight) ? ERR_OK : ERR_QUORUM;
 }
 
-/* What its voters signed. */
 static struct ballot
 ballot_of(const struct roster *roster, const struct certificate *c)
 {
@@ -58,25 +57,26 @@ enum err
 certificate_verify(const struct crypto *crypto, const struct roster *roster,
     const struct certificate *c, size_t *checked)
 {
+	const struct epoch *epoch = roster_epoch(roster, c->epoch);
 	struct ballot ballot = ballot_of(roster, c);
 	const uint8_t *at = c->signatures.data;
 	member_index subject;
 	enum err err;
 
 	*checked = 0;
-	if (c->epoch != roster_epoch(roster))
+	if (epoch == NULL)
 		return ERR_EPOCH;
-	if ((subject = roster_find_id(roster, &c->subject)) == MEMBER_NONE)
+	if (!epoch_has(epoch, subject = roster_find_id(roster, &c->subject)))
 		return ERR_SUBJECT;
-	if ((err = check_voters(roster, c, subject)) != ERR_OK)
+	if ((err = check_voters(epoch, c, subject)) != ERR_OK)
 		return err;
-	for (size_t bit = 0; bit < roster_heads(roster); bit++) {
+	for (size_t bit = 0; bit < epoch_heads(epoch); bit++) {
 		const struct member *voter;
 		struct signature signature;
 
 		if (!bit_is_set(c->voters.data, bit))
 			continue;
-		voter = roster_member(roster, roster_head_at(roster, bit));
+		voter = roster_member(roster, epoch_head_at(epoch, bit));
 		memcpy(signature.bytes, at, sizeof(signature.bytes));
 		at += sizeof(signature.bytes);
 		++*checked;
@@ -98,7 +98,6 @@ certificate_ballot_hash(const struct crypto *crypto, const struct roster *roster
 }
 
 struct tally {
-	const struct roster *roster;
 	struct ballot ballot;
 	member_index subject;
 	uint64_t weight;
@@ -109,17 +108,26 @@ struct tally {
 	uint8_t bitmap[];
 };
 
+/* NULL: so old that the roster forgot it; then nobody can vote any more. */
+static const struct epoch *
+epoch_of(const struct tally *t, const struct roster *roster)
+{
+	return roster_epoch(roster, t->ballot.epoch);
+}
+
 enum err
 tally_new(const struct roster *roster, const struct ballot *ballot, struct tally **out)
 {
+	const struct epoch *epoch = roster_epoch(roster, ballot->epoch);
 	struct tally *t;
 
-	if ((t = calloc(1, sizeof(*t) + bitmap_bytes(roster))) == NULL)
+	if (epoch == NULL)
+		return ERR_EPOCH;
+	if ((t = calloc(1, sizeof(*t) + bitmap_bytes(epoch))) == NULL)
 		return ERR_NOMEM;
-	t->roster = roster;
 	t->ballot = *ballot;
 	t->subject = roster_find_id(roster, &ballot->subject);
-	t->bitmap_bytes = bitmap_bytes(roster);
+	t->bitmap_bytes = bitmap_bytes(epoch);
 	*out = t;
 	return ERR_OK;
 }
@@ -145,9 +153,11 @@ rank_of(const struct tally *t, size_t bit)
 }
 
 enum err
-tally_add(struct tally *t, member_index voter, const struct signature *signature)
+tally_add(struct tally *t, const struct roster *roster, member_index voter,
+    const struct signature *signature)
 {
-	int ordinal = roster_head_ordinal(t->roster, voter);
+	const struct epoch *epoch = epoch_of(t, roster);
+	int ordinal = epoch == NULL ? -1 : epoch_ordinal(epoch, voter);
 	size_t bit = (size_t)ordinal;
 	size_t rank;
 
@@ -169,15 +179,17 @@ tally_add(struct tally *t, member_index voter, const struct signature *signature
 	    (t->voters - rank) * sizeof(*t->signatures));
 	t->signatures[rank] = *signature;
 	t->bitmap[bit / 8] |= (uint8_t)(1u << bit % 8);
-	t->weight += roster_member(t->roster, voter)->weight;
+	t->weight += epoch_weight_of(epoch, voter);
 	t->voters++;
 	return ERR_OK;
 }
 
 bool
-tally_is_quorum(const struct tally *t)
+tally_is_quorum(const struct tally *t, const struct roster *roster)
 {
-	return roster_is_quorum(t->roster, t->subject, t->voters, t->weight);
+	const struct epoch *epoch = epoch_of(t, roster);
+
+	return epoch != NULL && epoch_is_quorum(epoch, t->subject, t->voters, t->weight);
 }
 
 size_t
@@ -187,17 +199,18 @@ tally_voters(const struct tally *t)
 }
 
 bool
-tally_has(const struct tally *t, member_index voter)
+tally_has(const struct tally *t, const struct roster *roster, member_index voter)
 {
-	int ordinal = roster_head_ordinal(t->roster, voter);
+	const struct epoch *epoch = epoch_of(t, roster);
+	int ordinal = epoch == NULL ? -1 : epoch_ordinal(epoch, voter);
 
 	return ordinal != -1 && bit_is_set(t->bitmap, (size_t)ordinal);
 }
 
 enum err
-tally_certificate(struct tally *t, struct certificate *out)
+tally_certificate(struct tally *t, const struct roster *roster, struct certificate *out)
 {
-	if (!tally_is_quorum(t))
+	if (!tally_is_quorum(t, roster))
 		return ERR_QUORUM;
 	*out = (struct certificate){
 		.level = t->ballot.level,

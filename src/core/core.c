@@ -3,14 +3,28 @@
 #include "core/state.h"
 
 static uint32_t
-voters_needed(const struct roster *roster)
+voters_needed(const struct epoch *epoch)
 {
-	size_t heads = roster_heads(roster), voters = 2;
-	member_index subject = heads == 0 ? MEMBER_NONE : roster_head_at(roster, 0);
+	size_t heads = epoch_heads(epoch), voters = 2;
+	member_index subject = epoch_head_at(epoch, 0);
 
-	while (voters < heads && !roster_is_quorum(roster, subject, voters, roster_weight(roster)))
+	while (voters < heads && !epoch_is_quorum(epoch, subject, voters, epoch_weight(epoch)))
 		voters++;
 	return (uint32_t)voters;
+}
+
+/* What follows from the current epoch. */
+static void
+adopt_epoch(struct core *c)
+{
+	const struct epoch *epoch = current_epoch(c);
+	uint32_t threshold = epoch_parameters(epoch)->threshold;
+
+	c->threshold = threshold > c->config.threshold ? threshold : c->config.threshold;
+	c->needed = voters_needed(epoch);
+	c->nodes = 0;
+	for (size_t i = 0; i < c->member_count; i++)
+		c->nodes += epoch_has(epoch, (member_index)i);
 }
 
 static enum err
@@ -54,11 +68,10 @@ make_parts(struct core *c)
 enum err
 core_new(const struct core_config *config, uint64_t now_ms, uint64_t unix_ms, struct core **out)
 {
-	const struct epoch_parameters *parameters = roster_parameters(config->roster);
 	struct core *c;
 	enum err err;
 
-	if (config->self >= roster_count(config->roster))
+	if (!roster_is_node(config->roster, config->self))
 		return ERR_RANGE;
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return ERR_NOMEM;
@@ -67,9 +80,7 @@ core_new(const struct core_config *config, uint64_t now_ms, uint64_t unix_ms, st
 	c->crypto = config->crypto;
 	c->self = config->self;
 	c->member_count = roster_count(config->roster);
-	c->threshold =
-	    parameters->threshold > config->threshold ? parameters->threshold : config->threshold;
-	c->needed = voters_needed(config->roster);
+	adopt_epoch(c);
 	c->now_ms = now_ms;
 	c->unix_ms = unix_ms;
 	prng_seed(&c->prng, config->seed);
@@ -155,12 +166,6 @@ confess(struct core *c, enum event_class reason, const struct hash *evidence_dig
 		isolation_update_lock(c);
 }
 
-static bool
-is_other(const struct core *c, member_index peer)
-{
-	return peer < c->member_count && peer != c->self;
-}
-
 static void
 dispatch(struct core *c, const struct core_event *ev)
 {
@@ -174,11 +179,11 @@ dispatch(struct core *c, const struct core_event *ev)
 		receive_message(c, ev->message.from, ev->message.bytes);
 		break;
 	case CORE_LINK_UP:
-		if (is_other(c, ev->link.peer))
+		if (is_other_node(c, ev->link.peer))
 			links_up(c, ev->link.peer, &ev->link.address);
 		break;
 	case CORE_LINK_DOWN:
-		if (is_other(c, ev->link.peer))
+		if (is_other_node(c, ev->link.peer))
 			links_down(c, ev->link.peer);
 		break;
 	case CORE_APPENDED:

@@ -38,7 +38,7 @@ drafts_ask(struct core *c, struct entry *e, member_index subject, uint64_t detai
 		return false;
 	e->header = (struct entry_header){
 		.mesh = *roster_mesh(c->roster),
-		.epoch = roster_epoch(c->roster),
+		.epoch = epoch_number(current_epoch(c)),
 		.time_ms = c->unix_ms,
 	};
 	if ((body = actions_bytes(&c->outbox, size_bytes)) == NULL ||

@@ -164,7 +164,7 @@ isolation_cut_member(struct core *c, member_index subject)
 	bool already = timer_is_set(&i->local.wake.timer);
 
 	/* So many at a time, the oldest kept: touches alone cannot make us leave the mesh. */
-	if (!already && c->local_cuts.members >= roster_local_cuts(c->roster))
+	if (!already && c->local_cuts.members >= epoch_local_cuts(current_epoch(c)))
 		return false;
 	if (set_timer(c, &i->local, WAKE_MEMBER, subject, LIMIT_LOCAL_CUT_MS) != ERR_OK)
 		return false;

@@ -274,7 +274,7 @@ check_clock(struct core *c)
 		behind += link->clock_offset_ms < -LIMIT_CLOCK_SKEW_MS;
 	}
 	/* Fewer than f + 1 could all be lying. */
-	off = known > roster_f(c->roster) && (2 * ahead > known || 2 * behind > known);
+	off = known > epoch_f(current_epoch(c)) && (2 * ahead > known || 2 * behind > known);
 	if (off == c->clock_off)
 		return;
 	c->clock_off = off;
@@ -318,7 +318,8 @@ links_tick(struct core *c)
 
 		live(c, peer, LIVENESS_TICK);
 		/* One end of a link pings: the smaller id. */
-		if (c->self < peer && peer_of(c, peer)->link.up)
+		if (peer_of(c, peer)->link.up &&
+		    node_id_compare(&member_of(c, c->self)->id, &member_of(c, peer)->id) < 0)
 			send_ping(c, peer, nonce, false);
 	}
 	forget_the_dead(c);

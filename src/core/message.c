@@ -47,6 +47,21 @@ envelope_write(struct span body, const struct signature *or_null, uint8_t *out, 
 	return ERR_OK;
 }
 
+/* Operators release, nodes do all else, coordinators have no say. */
+static bool
+may_write(enum role role, enum entry_kind kind)
+{
+	switch (role) {
+	case ROLE_NODE:
+		return kind != ENTRY_RELEASE;
+	case ROLE_OPERATOR:
+		return kind == ENTRY_RELEASE;
+	case ROLE_COORDINATOR:
+		break;
+	}
+	return false;
+}
+
 enum err
 entry_verify(const struct crypto *crypto, const struct roster *roster,
     const struct envelope *envelope, struct entry *out, member_index *author)
@@ -67,9 +82,9 @@ entry_verify(const struct crypto *crypto, const struct roster *roster,
 	if ((*author = roster_find_id(roster, &header.author)) == MEMBER_NONE)
 		return ERR_AUTHOR;
 	member = roster_member(roster, *author);
-	if (member->incarnation != header.incarnation)
+	if (header.incarnation > member->incarnation || !may_write(member->role, kind))
 		return ERR_AUTHOR;
-	if (header.epoch != roster_epoch(roster))
+	if (roster_epoch(roster, header.epoch) == NULL)
 		return ERR_EPOCH;
 	if (!envelope->is_signed ||
 	    !crypto->verify(crypto->context, &member->key, DOMAIN_ENTRY, envelope->body.data,

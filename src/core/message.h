@@ -39,12 +39,6 @@ enum level { LEVEL_QUARANTINE = 1, LEVEL_RELEASE = 2 };
 enum release_kind { RELEASE_CLEANED = 1, RELEASE_OVERTURNED = 2 };
 enum self_report_kind { SELF_REPORT_CONFESSION = 1, SELF_REPORT_PRECAUTION = 2 };
 
-/* Bytes that somebody else owns. */
-struct span {
-	const uint8_t *data;
-	size_t size_bytes;
-};
-
 /*
  * With sequence 0 an entry is a draft, for the notary to complete: author,
  * incarnation, previous and a verdict's ballot signature are zero and absent

@@ -141,7 +141,7 @@ receive_message(struct core *c, member_index from, struct span bytes)
 	enum entry_kind kind;
 	enum err err;
 
-	if (from >= c->member_count || from == c->self || !c->started)
+	if (!is_other_node(c, from) || !c->started)
 		return;
 	links_heard(c, from);
 	if ((err = envelope_parse(bytes.data, bytes.size_bytes, &envelope)) == ERR_OK)

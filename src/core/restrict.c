@@ -31,7 +31,7 @@ gather(const struct core *c, member_index subject, struct voice *voices)
 	for (const struct object *o = peer_of(c, subject)->incident.statements; o != NULL;
 	     o = o->next) {
 		if (o->fresh_until_ms > c->now_ms && live_accusation(c, o->author) == subject &&
-		    roster_head_ordinal(c->roster, o->author) != -1)
+		    epoch_ordinal(current_epoch(c), o->author) != -1)
 			voices[count++] = (struct voice){ o->header.time_ms, o, 0 };
 	}
 	for (size_t i = 0; i < count; i++)
@@ -117,7 +117,7 @@ restrict_reconsider(struct core *c, member_index subject)
 {
 	struct voice voices[LIMIT_STATEMENTS_PER_INCIDENT];
 	const struct voice *first, *last;
-	size_t k = roster_k(c->roster, c->config.corroboration);
+	size_t k = epoch_k(current_epoch(c), c->config.corroboration);
 	struct restriction *r = find(c, subject);
 	uint64_t until_ms;
 
@@ -139,7 +139,7 @@ restrict_lost_voice(struct core *c, member_index subject)
 {
 	struct voice voices[LIMIT_STATEMENTS_PER_INCIDENT];
 	const struct voice *first, *last;
-	size_t k = roster_k(c->roster, c->config.corroboration);
+	size_t k = epoch_k(current_epoch(c), c->config.corroboration);
 
 	if (find(c, subject) == NULL ||
 	    find_span(voices, gather(c, subject, voices), k, &first, &last))
@@ -184,7 +184,7 @@ report(struct core *c, const struct restriction *r, enum err err)
 static size_t
 restrictions_at_a_time(const struct core *c)
 {
-	size_t heads = roster_heads(c->roster);
+	size_t heads = epoch_heads(current_epoch(c));
 
 	return heads < 20 ? 1 : heads / 20;
 }

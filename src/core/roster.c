@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "core/roster_internal.h"
 
 /* ---- lookup tables -------------------------------------------------------- */
@@ -16,7 +17,8 @@ hash_bytes(const void *key, size_t size_bytes)
 	return (size_t)(hash ^ hash >> 32);
 }
 
-enum err
+/* Room for items, at most half full. */
+static enum err
 lookup_init(struct lookup *l, size_t items)
 {
 	size_t room = 4;
@@ -44,6 +46,12 @@ lookup_slot(const struct roster *r, const struct lookup *l, same_key *same, cons
 }
 
 static bool
+same_id(const struct roster *r, uint32_t item, const void *key)
+{
+	return node_id_equal(&r->records[item].id, key);
+}
+
+static bool
 same_name(const struct roster *r, uint32_t item, const void *key)
 {
 	return strcmp(r->records[item].name, key) == 0;
@@ -61,6 +69,12 @@ same_address(const struct roster *r, uint32_t item, const void *key)
 	const struct member *m = &r->records[item / LIMIT_ADDRESSES];
 
 	return address_equal(&m->addresses[item % LIMIT_ADDRESSES], key);
+}
+
+static struct lookup_slot *
+slot_of_id(const struct roster *r, const struct node_id *id)
+{
+	return lookup_slot(r, &r->by_id, same_id, id, sizeof(*id));
 }
 
 static struct lookup_slot *
@@ -90,41 +104,71 @@ occupy(struct lookup_slot *slot, size_t item)
 }
 
 static enum err
-index_addresses(struct roster *r)
+index_member(struct roster *r, size_t i)
 {
-	size_t addresses = 0;
-	enum err err;
+	struct lookup_slot *name = slot_of_name(r, r->records[i].name);
+	struct lookup_slot *key = slot_of_key(r, &r->records[i].key);
 
-	for (size_t i = 0; i < r->node_count; i++)
-		addresses += r->records[i].address_count;
-	if ((err = lookup_init(&r->by_address, addresses)) != ERR_OK)
-		return err;
-	for (size_t i = 0; i < r->node_count; i++)
-		for (size_t a = 0; a < r->records[i].address_count; a++)
-			occupy(slot_of_address(r, &r->records[i].addresses[a]),
-			    i * LIMIT_ADDRESSES + a);
+	if (name->item != 0 || key->item != 0)
+		return ERR_RANGE;
+	occupy(slot_of_id(r, &r->records[i].id), i);
+	occupy(name, i);
+	occupy(key, i);
 	return ERR_OK;
 }
 
 enum err
-roster_index(struct roster *r)
+roster_index_member(struct roster *r)
+{
+	return index_member(r, r->count - 1);
+}
+
+enum err
+roster_index(struct roster *r, size_t members)
 {
 	enum err err;
 
-	if ((err = lookup_init(&r->by_name, r->record_count)) != ERR_OK)
+	if ((err = lookup_init(&r->by_id, members)) != ERR_OK ||
+	    (err = lookup_init(&r->by_name, members)) != ERR_OK ||
+	    (err = lookup_init(&r->by_key, members)) != ERR_OK)
 		return err;
-	if ((err = lookup_init(&r->by_key, r->record_count)) != ERR_OK)
-		return err;
-	for (size_t i = 0; i < r->record_count; i++) {
-		struct lookup_slot *name = slot_of_name(r, r->records[i].name);
-		struct lookup_slot *key = slot_of_key(r, &r->records[i].key);
+	for (size_t i = 0; i < r->count && err == ERR_OK; i++)
+		err = index_member(r, i);
+	return err;
+}
 
-		if (name->item != 0 || key->item != 0)
-			return ERR_RANGE;
-		occupy(name, i);
-		occupy(key, i);
-	}
-	return index_addresses(r);
+/* Whoever left the mesh may have left an address to somebody else: who is listed goes first. */
+static void
+occupy_address(struct roster *r, size_t item, bool listed)
+{
+	size_t index = item / LIMIT_ADDRESSES;
+	struct lookup_slot *slot =
+	    slot_of_address(r, &r->records[index].addresses[item % LIMIT_ADDRESSES]);
+
+	if (listed || slot->item == 0 ||
+	    !epoch_has(roster_current(r), (member_index)((slot->item - 1) / LIMIT_ADDRESSES)))
+		occupy(slot, item);
+}
+
+enum err
+roster_index_addresses(struct roster *r)
+{
+	size_t addresses = 0;
+	enum err err;
+
+	for (size_t i = 0; i < r->count; i++)
+		addresses += r->records[i].address_count;
+	if ((err = lookup_init(&r->by_address, addresses)) != ERR_OK)
+		return err;
+	for (int listed = 1; listed >= 0; listed--)
+		for (size_t i = 0; i < r->count; i++) {
+			if (r->records[i].role != ROLE_NODE ||
+			    epoch_has(roster_current(r), (member_index)i) != listed)
+				continue;
+			for (size_t a = 0; a < r->records[i].address_count; a++)
+				occupy_address(r, i * LIMIT_ADDRESSES + a, listed);
+		}
+	return ERR_OK;
 }
 
 void
@@ -132,17 +176,25 @@ roster_free(struct roster *r)
 {
 	if (r == NULL)
 		return;
+	for (size_t i = 0; i < r->epoch_count; i++)
+		epoch_free(r->epochs[i]);
+	free(r->bytes);
 	free(r->records);
 	free(r->names);
+	free(r->by_id.slots);
 	free(r->by_name.slots);
 	free(r->by_key.slots);
 	free(r->by_address.slots);
-	free(r->ordinals);
-	free(r->heads);
 	free(r);
 }
 
-/* ---- members -------------------------------------------------------------- */
+/* ---- the log -------------------------------------------------------------- */
+
+struct span
+roster_records(const struct roster *r)
+{
+	return (struct span){ r->bytes, r->size_bytes };
+}
 
 const struct mesh_id *
 roster_mesh(const struct roster *r)
@@ -156,22 +208,28 @@ roster_mesh_name(const struct roster *r)
 	return r->mesh_name;
 }
 
-uint64_t
-roster_epoch(const struct roster *r)
+const struct epoch *
+roster_current(const struct roster *r)
 {
-	return r->epoch;
+	return r->epochs[r->epoch_count - 1];
 }
 
-const struct epoch_parameters *
-roster_parameters(const struct roster *r)
+const struct epoch *
+roster_epoch(const struct roster *r, uint64_t number)
 {
-	return &r->parameters;
+	uint64_t oldest = r->epochs[0]->number;
+
+	/* Without a gap, so the distance is the place. */
+	return number >= oldest && number - oldest < r->epoch_count ? r->epochs[number - oldest]
+	                                                            : NULL;
 }
+
+/* ---- members -------------------------------------------------------------- */
 
 size_t
 roster_count(const struct roster *r)
 {
-	return r->node_count;
+	return r->count;
 }
 
 const struct member *
@@ -180,60 +238,34 @@ roster_member(const struct roster *r, member_index index)
 	return &r->records[index];
 }
 
-static const struct member *
-find_id(const struct member *list, size_t count, const struct node_id *id)
+bool
+roster_is_node(const struct roster *r, member_index index)
 {
-	size_t low = 0;
+	return index < r->count && r->records[index].role == ROLE_NODE;
+}
 
-	while (count > 0) {
-		size_t half = count / 2;
-		int order = node_id_compare(&list[low + half].id, id);
-
-		if (order == 0)
-			return &list[low + half];
-		if (order < 0) {
-			low += half + 1;
-			count -= half + 1;
-		} else {
-			count = half;
-		}
-	}
-	return NULL;
+static member_index
+member_in(const struct lookup_slot *slot)
+{
+	return slot->item == 0 ? MEMBER_NONE : (member_index)(slot->item - 1);
 }
 
 member_index
 roster_find_id(const struct roster *r, const struct node_id *id)
 {
-	const struct member *m = find_id(r->records, r->node_count, id);
-
-	return m == NULL ? MEMBER_NONE : (member_index)(m - r->records);
-}
-
-const struct member *
-roster_find_official(const struct roster *r, const struct node_id *id)
-{
-	return find_id(r->records + r->node_count, r->record_count - r->node_count, id);
-}
-
-/* The node that a slot names. */
-static member_index
-node_in(const struct roster *r, const struct lookup_slot *slot)
-{
-	if (slot->item == 0 || slot->item > r->node_count)
-		return MEMBER_NONE;
-	return (member_index)(slot->item - 1);
+	return member_in(slot_of_id(r, id));
 }
 
 member_index
 roster_find_name(const struct roster *r, const char *name)
 {
-	return node_in(r, slot_of_name(r, name));
+	return member_in(slot_of_name(r, name));
 }
 
 member_index
 roster_find_key(const struct roster *r, const struct public_key *key)
 {
-	return node_in(r, slot_of_key(r, key));
+	return member_in(slot_of_key(r, key));
 }
 
 member_index
@@ -243,89 +275,6 @@ roster_find_address(const struct roster *r, const struct address *address, size_
 
 	*holders = slot->count;
 	return slot->count == 1 ? (member_index)((slot->item - 1) / LIMIT_ADDRESSES) : MEMBER_NONE;
-}
-
-size_t
-roster_heads(const struct roster *r)
-{
-	return r->head_count;
-}
-
-int
-roster_head_ordinal(const struct roster *r, member_index index)
-{
-	if (index >= r->node_count || r->ordinals[index] == NO_ORDINAL)
-		return -1;
-	return r->ordinals[index];
-}
-
-member_index
-roster_head_at(const struct roster *r, size_t ordinal)
-{
-	return ordinal < r->head_count ? r->heads[ordinal] : MEMBER_NONE;
-}
-
-uint64_t
-roster_weight(const struct roster *r)
-{
-	return r->weight;
-}
-
-/* ---- the electorate's numbers --------------------------------------------- */
-
-static size_t
-larger(size_t a, size_t b)
-{
-	return a > b ? a : b;
-}
-
-size_t
-roster_f(const struct roster *r)
-{
-	static const struct {
-		size_t heads;
-		size_t most;
-	} caps[] = { { 9, 1 }, { 100, 5 }, { 1000, 20 }, { 10000, 32 } };
-	size_t f = r->head_count == 0 ? 0 : (r->head_count - 1) / 4;
-
-	for (size_t i = 0; i < sizeof(caps) / sizeof(*caps); i++)
-		if (r->head_count <= caps[i].heads)
-			return f < caps[i].most ? f : caps[i].most;
-	return caps[3].most;
-}
-
-size_t
-roster_k(const struct roster *r, uint32_t local_corroboration)
-{
-	return larger(
-	    larger(2, roster_f(r) + 1), larger(r->parameters.corroboration, local_corroboration));
-}
-
-size_t
-roster_local_cuts(const struct roster *r)
-{
-	return r->head_count == 0 ? 0 : (r->head_count - 1) / 2;
-}
-
-size_t
-roster_precautions(const struct roster *r)
-{
-	return r->parameters.precautions != 0 ? r->parameters.precautions
-	                                      : larger(1, r->head_count / 3);
-}
-
-bool
-roster_is_quorum(const struct roster *r, member_index subject, size_t voters, uint64_t weight)
-{
-	bool is_head = roster_head_ordinal(r, subject) != -1;
-	size_t others = r->head_count - is_head;
-	uint64_t others_weight = r->weight - (is_head ? r->records[subject].weight : 0);
-
-	if (voters < 2 || voters > others)
-		return false;
-	if (r->head_count <= 4)
-		return voters == others;
-	return 2 * voters > others && 2 * weight > others_weight;
 }
 
 struct incident_id

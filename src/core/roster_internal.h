@@ -3,12 +3,10 @@
  */
 #ifndef CORE_ROSTER_INTERNAL_H
 #define CORE_ROSTER_INTERNAL_H
+#include "core/epoch_internal.h"
 #include "core/roster.h"
-#include "core/wire.h"
 
-#define NO_ORDINAL 0xffff
-
-/* Open addressing over things that are numbered elsewhere; built once. */
+/* Open addressing over things that are numbered elsewhere. */
 struct lookup {
 	struct lookup_slot {
 		uint32_t item;  /* + 1; 0: free */
@@ -20,25 +18,25 @@ struct lookup {
 struct roster {
 	struct mesh_id mesh;
 	char mesh_name[LIMIT_NAME_BYTES + 1];
-	uint64_t epoch;
-	struct epoch_parameters parameters;
-	struct member *records; /* nodes by ascending id, then officials likewise */
-	size_t record_count;
-	size_t node_count;
-	char *names;            /* what the records' names point into */
-	struct lookup by_name;  /* item: record */
-	struct lookup by_key;   /* item: record */
+	uint8_t *bytes; /* the log */
+	size_t size_bytes;
+	struct member *records; /* in the order of their first enrolment */
+	size_t count;
+	char *names; /* what the records' names point into */
+	size_t names_used;
+	struct epoch *epochs[LIMIT_EPOCHS]; /* ascending; the last is the current one */
+	size_t epoch_count;
+	struct lookup by_id;      /* item: member */
+	struct lookup by_name;    /* item: member */
+	struct lookup by_key;     /* item: member */
 	struct lookup by_address; /* item: node * LIMIT_ADDRESSES + position */
-	uint16_t *ordinals;     /* of each node; NO_ORDINAL */
-	member_index *heads;    /* nodes, ascending */
-	size_t head_count;
-	uint64_t weight;
 };
 
-/* Room for items, at most half full.  ERR_NOMEM. */
-MUST_USE enum err lookup_init(struct lookup *, size_t items);
-
-/* Fill the tables; RANGE when a name, key or id is there twice.  ERR_NOMEM. */
-MUST_USE enum err roster_index(struct roster *);
+/* Tables by id, name and key with room for so many members, holding those that are there.  ERR_NOMEM. */
+MUST_USE enum err roster_index(struct roster *, size_t members);
+/* The newest member into the tables; RANGE when its name or key is there already. */
+MUST_USE enum err roster_index_member(struct roster *);
+/* Once all records are read.  ERR_NOMEM. */
+MUST_USE enum err roster_index_addresses(struct roster *);
 
 #endif

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
+#include "core/message.h"
 #include "core/roster_internal.h"
+#include "core/wire.h"
 
 #define DEFAULT_THRESHOLD 7
 #define NAME_CHARACTERS              \
@@ -13,8 +15,9 @@ struct parser {
 	const struct crypto *crypto;
 	const struct public_key *ca;
 	struct roster *roster;
-	size_t names_used;
 };
+
+enum { RECORD_ENROLMENT = 1, RECORD_EPOCH = 2 };
 
 /* An Envelope in a Roster: a body and the CA's signature over it. */
 static enum err
@@ -110,6 +113,43 @@ check_mesh_name(struct roster *r, struct span name)
 	           : ERR_MESH;
 }
 
+/* The same identity enrolled again, later: addresses, port and validity are new, no more. */
+static enum err
+renew(struct member *old, const struct member *m, struct span name)
+{
+	if (m->incarnation <= old->incarnation || m->role != old->role ||
+	    memcmp(&m->key, &old->key, sizeof(m->key)) != 0 ||
+	    memcmp(m->group, old->group, sizeof(m->group)) != 0 ||
+	    strlen(old->name) != name.size_bytes ||
+	    memcmp(old->name, name.data, name.size_bytes) != 0)
+		return ERR_RANGE;
+	memcpy(old->addresses, m->addresses, sizeof(m->addresses));
+	old->address_count = m->address_count;
+	old->p2p_port = m->p2p_port;
+	old->incarnation = m->incarnation;
+	old->not_before_ms = m->not_before_ms;
+	old->not_after_ms = m->not_after_ms;
+	return ERR_OK;
+}
+
+static enum err
+enrol(struct roster *r, struct member *m, struct span name)
+{
+	member_index known = roster_find_id(r, &m->id);
+	char *copy = r->names + r->names_used;
+
+	if (known != MEMBER_NONE)
+		return renew(&r->records[known], m, name);
+	if (r->count == LIMIT_MEMBERS)
+		return ERR_OVERSIZE;
+	m->name = memcpy(copy, name.data, name.size_bytes);
+	copy[name.size_bytes] = '\0';
+	r->names_used += name.size_bytes + 1;
+	m->enrolled_ms = m->not_before_ms;
+	r->records[r->count++] = *m;
+	return roster_index_member(r);
+}
+
 static enum err
 read_enrolment(struct parser *p, struct span record)
 {
@@ -145,66 +185,21 @@ read_enrolment(struct parser *p, struct span record)
 	if ((err = check_mesh_name(r, mesh_name)) != ERR_OK)
 		return err;
 
-	m.name = memcpy(r->names + p->names_used, name.data, name.size_bytes);
-	r->names[p->names_used + name.size_bytes] = '\0';
-	p->names_used += name.size_bytes + 1;
-	r->node_count += m.role == ROLE_NODE;
-	r->records[r->record_count++] = m;
-	return ERR_OK;
+	return enrol(r, &m, name);
 }
 
-/* Nodes by ascending id, then officials by ascending id. */
-static int
-compare_records(const struct member *a, const struct member *b)
-{
-	if ((a->role == ROLE_NODE) != (b->role == ROLE_NODE))
-		return a->role == ROLE_NODE ? -1 : 1;
-	return node_id_compare(&a->id, &b->id);
-}
+/* ---- epochs --------------------------------------------------------------- */
 
-static void
-sift_down(struct member *list, size_t at, size_t count)
-{
-	struct member moved = list[at];
-
-	for (;;) {
-		size_t child = 2 * at + 1;
-
-		if (child + 1 < count && compare_records(&list[child], &list[child + 1]) < 0)
-			child++;
-		if (child >= count || compare_records(&moved, &list[child]) >= 0)
-			break;
-		list[at] = list[child];
-		at = child;
-	}
-	list[at] = moved;
-}
-
-/* Heapsort: glibc's qsort asks the kernel how much memory there is. */
-static enum err
-sort_records(struct roster *r)
-{
-	struct member *list = r->records;
-
-	for (size_t i = r->record_count / 2; i-- > 0;)
-		sift_down(list, i, r->record_count);
-	for (size_t i = r->record_count; i-- > 1;) {
-		struct member largest = list[0];
-
-		list[0] = list[i];
-		list[i] = largest;
-		sift_down(list, 0, i);
-	}
-	for (size_t i = 1; i < r->record_count; i++)
-		if (compare_records(&list[i - 1], &list[i]) == 0)
-			return ERR_RANGE;
-	return ERR_OK;
-}
+/* The id before, in a list that must ascend. */
+struct previous {
+	struct node_id id;
+	bool present;
+};
 
 static enum err
-read_epoch_member(struct parser *p, struct span bytes, struct node_id *previous, bool first)
+read_epoch_member(struct epoch *e, const struct roster *r, struct span bytes,
+    struct previous *previous)
 {
-	struct roster *r = p->roster;
 	struct node_id id;
 	struct wire_in w;
 	member_index index;
@@ -216,12 +211,13 @@ read_epoch_member(struct parser *p, struct span bytes, struct node_id *previous,
 	weight = wire_u32(&w, 2, 0, LIMIT_WEIGHT);
 	if ((err = wire_end(&w)) != ERR_OK)
 		return err;
-	if (!first && node_id_compare(previous, &id) >= 0)
+	if (previous->present && node_id_compare(&previous->id, &id) >= 0)
 		return ERR_MALFORMED;
-	if ((index = roster_find_id(r, &id)) == MEMBER_NONE)
+	if (!roster_is_node(r, index = roster_find_id(r, &id)))
 		return ERR_RANGE;
-	r->records[index].weight = weight;
-	*previous = id;
+	epoch_list(e, index, (uint8_t)weight);
+	previous->id = id;
+	previous->present = true;
 	return ERR_OK;
 }
 
@@ -238,101 +234,177 @@ read_parameters(struct span bytes, struct epoch_parameters *out)
 	return wire_end(&w);
 }
 
-static enum err
-read_epoch(struct parser *p, struct span record)
+/* The first epoch has no predecessor, every other names the one before it. */
+static bool
+follows(const struct roster *r, uint64_t number, const struct hash *before)
 {
-	struct roster *r = p->roster;
-	struct span body, bytes;
-	struct node_id previous_id;
-	struct hash previous;
+	const struct epoch *last = r->epoch_count == 0 ? NULL : roster_current(r);
+
+	if (last == NULL)
+		return number == 1 && hash_equal(before, &(struct hash){ 0 });
+	return number == last->number + 1 && hash_equal(before, &last->hash);
+}
+
+static enum err
+read_epoch_body(struct parser *p, struct span body, struct epoch *e)
+{
+	struct previous previous = { 0 };
+	struct span bytes;
+	struct hash before;
 	struct wire_in w;
-	bool first = true;
 	bool present;
 	enum err err;
 
-	if ((err = open_record(p, record, DOMAIN_EPOCH, &body)) != ERR_OK)
-		return err;
 	wire_in_init(&w, body);
-	read_mesh(&w, r);
-	r->epoch = wire_u64(&w, 2);
-	wire_fixed(&w, 3, previous.bytes, sizeof(previous.bytes));
-	(void)wire_u64(&w, 4);
-	for (; wire_repeated(&w, 5, &bytes); first = false)
-		if ((err = read_epoch_member(p, bytes, &previous_id, first)) != ERR_OK)
+	read_mesh(&w, p->roster);
+	e->number = wire_u64(&w, 2);
+	wire_fixed(&w, 3, before.bytes, sizeof(before.bytes));
+	e->time_ms = wire_u64(&w, 4);
+	while (wire_repeated(&w, 5, &bytes))
+		if ((err = read_epoch_member(e, p->roster, bytes, &previous)) != ERR_OK)
 			return err;
 	bytes = wire_message(&w, 6, &present);
 	if ((err = wire_end(&w)) != ERR_OK)
 		return err;
-	if ((err = read_parameters(bytes, &r->parameters)) != ERR_OK)
+	if ((err = read_parameters(bytes, &e->parameters)) != ERR_OK)
 		return err;
-	if (r->parameters.threshold == 0)
-		r->parameters.threshold = DEFAULT_THRESHOLD;
-	/* The first epoch has no predecessor, and this version knows no second. */
-	if (r->epoch != 1 || !hash_equal(&previous, &(struct hash){ 0 }))
-		return ERR_RANGE;
-	return ERR_OK;
+	if (e->parameters.threshold == 0)
+		e->parameters.threshold = DEFAULT_THRESHOLD;
+	return follows(p->roster, e->number, &before) ? ERR_OK : ERR_RANGE;
 }
 
-static enum err
-list_heads(struct roster *r)
+/* Into the list; the oldest makes room. */
+static void
+keep_epoch(struct roster *r, struct epoch *e)
 {
-	r->ordinals = calloc(r->node_count + 1, sizeof(*r->ordinals));
-	r->heads = calloc(r->node_count + 1, sizeof(*r->heads));
-	if (r->ordinals == NULL || r->heads == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < r->node_count; i++) {
-		r->ordinals[i] = NO_ORDINAL;
-		if (r->records[i].weight == 0)
-			continue;
-		r->ordinals[i] = (uint16_t)r->head_count;
-		r->heads[r->head_count++] = (member_index)i;
-		r->weight += r->records[i].weight;
+	if (r->epoch_count == LIMIT_EPOCHS) {
+		epoch_free(r->epochs[0]);
+		r->epoch_count--;
+		memmove(&r->epochs[0], &r->epochs[1], r->epoch_count * sizeof(*r->epochs));
 	}
-	return ERR_OK;
+	r->epochs[r->epoch_count++] = e;
 }
 
-/* How many enrolments; exactly one epoch follows them. */
 static enum err
-count_records(struct span bytes, size_t *enrolments)
+read_epoch(struct parser *p, struct span record)
 {
-	size_t epochs = 0;
-	struct span record;
-	struct wire_in w;
+	struct epoch *e;
+	struct span body;
 	enum err err;
 
-	wire_in_init(&w, bytes);
-	for (*enrolments = 0; wire_repeated(&w, 1, &record); ++*enrolments)
-		;
-	while (wire_repeated(&w, 2, &record))
-		epochs++;
-	if ((err = wire_end(&w)) != ERR_OK)
+	if ((err = open_record(p, record, DOMAIN_EPOCH, &body)) != ERR_OK)
 		return err;
-	if (*enrolments > LIMIT_MEMBERS)
-		return ERR_OVERSIZE;
-	return epochs == 1 ? ERR_OK : ERR_RANGE;
+	if ((err = epoch_new(p->roster->count, &e)) != ERR_OK)
+		return err;
+	if ((err = read_epoch_body(p, body, e)) != ERR_OK) {
+		epoch_free(e);
+		return err;
+	}
+	p->crypto->sha256(p->crypto->context, "", body.data, body.size_bytes, &e->hash);
+	keep_epoch(p->roster, e);
+	return ERR_OK;
 }
+
+/* ---- the log -------------------------------------------------------------- */
 
 static enum err
 read_records(struct parser *p, struct span bytes)
 {
 	struct span record;
 	struct wire_in w;
+	uint32_t kind;
 	enum err err;
 
 	wire_in_init(&w, bytes);
-	while (wire_repeated(&w, 1, &record))
-		if ((err = read_enrolment(p, record)) != ERR_OK)
+	while (wire_record(&w, RECORD_EPOCH, &kind, &record)) {
+		err = kind == RECORD_EPOCH ? read_epoch(p, record) : read_enrolment(p, record);
+		if (err != ERR_OK)
 			return err;
-	if ((err = sort_records(p->roster)) != ERR_OK)
-		return err;
-	while (wire_repeated(&w, 2, &record))
-		if ((err = read_epoch(p, record)) != ERR_OK)
-			return err;
+	}
 	if ((err = wire_end(&w)) != ERR_OK)
 		return err;
-	if ((err = roster_index(p->roster)) != ERR_OK)
+	return p->roster->epoch_count > 0 ? roster_index_addresses(p->roster) : ERR_RANGE;
+}
+
+/* How many enrolments, renewals counted: never fewer than members. */
+static enum err
+count_enrolments(struct span bytes, size_t *out)
+{
+	struct span record;
+	size_t count = 0;
+	struct wire_in w;
+	uint32_t kind;
+	enum err err;
+
+	wire_in_init(&w, bytes);
+	while (wire_record(&w, RECORD_EPOCH, &kind, &record))
+		count += kind == RECORD_ENROLMENT;
+	if ((err = wire_end(&w)) != ERR_OK)
 		return err;
-	return list_heads(p->roster);
+	*out = count < LIMIT_MEMBERS ? count : LIMIT_MEMBERS;
+	return ERR_OK;
+}
+
+static enum err
+copy_old(struct roster *r, const struct roster *old)
+{
+	enum err err;
+
+	r->mesh = old->mesh;
+	memcpy(r->mesh_name, old->mesh_name, sizeof(r->mesh_name));
+	memcpy(r->bytes, old->bytes, old->size_bytes);
+	memcpy(r->names, old->names, old->names_used);
+	r->names_used = old->names_used;
+	memcpy(r->records, old->records, old->count * sizeof(*r->records));
+	r->count = old->count;
+	for (size_t i = 0; i < r->count; i++)
+		r->records[i].name = r->names + (old->records[i].name - old->names);
+	for (size_t i = 0; i < old->epoch_count; i++) {
+		if ((err = epoch_copy(old->epochs[i], &r->epochs[i])) != ERR_OK)
+			return err;
+		r->epoch_count++;
+	}
+	return ERR_OK;
+}
+
+/* What old holds, if there is one, copied to where there is room for more. */
+static enum err
+begin(const struct roster *old, struct span more, struct roster **out)
+{
+	size_t old_bytes = old == NULL ? 0 : old->size_bytes;
+	size_t members;
+	struct roster *r;
+	enum err err;
+
+	if (more.size_bytes > LIMIT_ROSTER_BYTES - old_bytes)
+		return ERR_OVERSIZE;
+	if ((err = count_enrolments(more, &members)) != ERR_OK)
+		return err;
+	if (old != NULL)
+		members += old->count;
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return ERR_NOMEM;
+	r->bytes = malloc(old_bytes + more.size_bytes + 1);
+	r->records = calloc(members + 1, sizeof(*r->records));
+	/* Names need less room than the records that they come from. */
+	r->names = malloc(old_bytes + more.size_bytes + 1);
+	if (r->bytes == NULL || r->records == NULL || r->names == NULL) {
+		err = ERR_NOMEM;
+		goto fail;
+	}
+	if (old != NULL && (err = copy_old(r, old)) != ERR_OK)
+		goto fail;
+	memcpy(r->bytes + old_bytes, more.data, more.size_bytes);
+	r->size_bytes = old_bytes + more.size_bytes;
+	if ((err = roster_index(r, members)) != ERR_OK)
+		goto fail;
+
+	*out = r;
+	return ERR_OK;
+
+fail:
+	roster_free(r);
+	return err;
 }
 
 enum err
@@ -341,32 +413,32 @@ roster_parse(const struct crypto *crypto, const struct public_key *ca, const uin
 {
 	struct span whole = { bytes, size_bytes };
 	struct parser p = { .crypto = crypto, .ca = ca };
-	size_t enrolments;
 	struct hash hash;
 	enum err err;
 
-	if (size_bytes > LIMIT_ROSTER_BYTES)
-		return ERR_OVERSIZE;
-	if ((err = count_records(whole, &enrolments)) != ERR_OK)
+	if ((err = begin(NULL, whole, &p.roster)) != ERR_OK)
 		return err;
-	if ((p.roster = calloc(1, sizeof(*p.roster))) == NULL)
-		return ERR_NOMEM;
-	p.roster->records = calloc(enrolments + 1, sizeof(*p.roster->records));
-	/* Names need less room than the records that they come from. */
-	p.roster->names = malloc(size_bytes + 1);
-	if (p.roster->records == NULL || p.roster->names == NULL) {
-		err = ERR_NOMEM;
-		goto fail;
-	}
 	crypto->sha256(crypto->context, DOMAIN_MESH, ca->bytes, sizeof(ca->bytes), &hash);
 	memcpy(p.roster->mesh.bytes, hash.bytes, sizeof(p.roster->mesh.bytes));
 	if ((err = read_records(&p, whole)) != ERR_OK)
-		goto fail;
+		roster_free(p.roster);
+	else
+		*out = p.roster;
+	return err;
+}
 
-	*out = p.roster;
-	return ERR_OK;
+enum err
+roster_extend(const struct roster *old, const struct crypto *crypto, const struct public_key *ca,
+    struct span records, struct roster **out)
+{
+	struct parser p = { .crypto = crypto, .ca = ca };
+	enum err err;
 
-fail:
-	roster_free(p.roster);
+	if ((err = begin(old, records, &p.roster)) != ERR_OK)
+		return err;
+	if ((err = read_records(&p, records)) != ERR_OK)
+		roster_free(p.roster);
+	else
+		*out = p.roster;
 	return err;
 }

@@ -216,7 +216,7 @@ selfreport_judge(struct core *c, member_index changed)
 	uint32_t *said = c->scratch;
 	bool gone;
 
-	precaution_judge(&c->precautions, roster_precautions(c->roster), c->scratch);
+	precaution_judge(&c->precautions, epoch_precautions(current_epoch(c)), c->scratch);
 	for (size_t i = 0; i < set->count; i++) {
 		const struct precaution *p = &set->list[i];
 

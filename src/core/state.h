@@ -44,7 +44,8 @@ struct core {
 	const struct roster *roster;
 	const struct crypto *crypto;
 	member_index self;
-	size_t member_count;
+	size_t member_count;      /* of every role: arrays by member_index */
+	size_t nodes;             /* in the current epoch */
 	uint32_t threshold;
 	uint32_t needed; /* voters for a quorum against a head; for others one more never matters */
 
@@ -115,7 +116,20 @@ member_of(const struct core *c, member_index m)
 static inline bool
 is_full_mesh(const struct core *c)
 {
-	return c->member_count <= LIMIT_FULL_MESH;
+	return c->nodes <= LIMIT_FULL_MESH;
+}
+
+static inline const struct epoch *
+current_epoch(const struct core *c)
+{
+	return roster_current(c->roster);
+}
+
+/* Another node, at the far end of a link. */
+static inline bool
+is_other_node(const struct core *c, member_index m)
+{
+	return m != c->self && roster_is_node(c->roster, m);
 }
 
 /* May this node sign anything but self-reports now? */

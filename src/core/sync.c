@@ -225,7 +225,7 @@ equal_groups(struct core *c, size_t wanted, size_t *linked, bool *all)
 static size_t
 groups_wanted(const struct core *c)
 {
-	size_t wanted = roster_f(c->roster) + 1;
+	size_t wanted = epoch_f(current_epoch(c)) + 1;
 
 	return is_full_mesh(c) || wanted <= LIMIT_RINGS ? wanted : LIMIT_RINGS + 1;
 }
@@ -239,7 +239,7 @@ sync_evaluate(struct core *c)
 	if (!c->started || c->synced)
 		return;
 	groups = equal_groups(c, wanted, &linked, &all);
-	if (groups >= wanted || c->member_count == 1) {
+	if (groups >= wanted || c->nodes <= 1) {
 		complete(c, ERR_OK);
 		return;
 	}

@@ -28,6 +28,12 @@ struct incident_id {
 	uint8_t bytes[8];
 };
 
+/* Bytes that somebody else owns. */
+struct span {
+	const uint8_t *data;
+	size_t size_bytes;
+};
+
 /* An IPv4 address stands in the first four bytes, the rest is zero. */
 struct address {
 	uint8_t family; /* 4, 6, or 0: none */
@@ -41,7 +47,7 @@ struct mac {
 	uint8_t bytes[6]; /* all zero: unknown */
 };
 
-/* Index into a roster: position in ascending id. */
+/* Index into a roster: in the order of first enrolment, for ever.  Local: it never travels. */
 typedef uint16_t member_index;
 #define MEMBER_NONE ((member_index)0xffff)
 

@@ -89,8 +89,9 @@ is_detail_of(uint64_t detail, enum level level)
 static bool
 is_affordable(const struct core *c, member_index subject)
 {
-	uint64_t budget = roster_parameters(c->roster)->vote_budget;
-	uint64_t base = roster_weight(c->roster), weight = 0;
+	const struct epoch *epoch = current_epoch(c);
+	uint64_t budget = epoch_parameters(epoch)->vote_budget;
+	uint64_t base = epoch_weight(epoch), weight = 0;
 
 	for (size_t i = 0; i < c->incidents.count; i++) {
 		member_index other = c->incidents.list[i];
@@ -100,18 +101,18 @@ is_affordable(const struct core *c, member_index subject)
 		                                       : in->open_until_ms > c->now_ms);
 
 		if (other != subject && counts)
-			weight += member_of(c, other)->weight;
+			weight += epoch_weight_of(epoch, other);
 	}
 	for (size_t i = 0; i < c->drafts.count; i++) {
 		const struct draft *d = &c->drafts.list[i];
 
 		if (d->kind == ENTRY_VERDICT && d->subject != subject &&
 		    !is_detail_of(d->detail, LEVEL_RELEASE))
-			weight += member_of(c, d->subject)->weight;
+			weight += epoch_weight_of(epoch, d->subject);
 	}
 	if (weight == 0)
 		return true;
-	weight += member_of(c, subject)->weight;
+	weight += epoch_weight_of(epoch, subject);
 	return weight * 6 <= base || weight * 1000 <= base * budget;
 }
 
@@ -124,9 +125,9 @@ has_voted(const struct core *c, member_index subject, enum level level, uint64_t
 		return true;
 	for (size_t i = 0; i < in->tally_count; i++)
 		if (in->tallies[i].level == level &&
-		    in->tallies[i].epoch == roster_epoch(c->roster) &&
+		    in->tallies[i].epoch == epoch_number(current_epoch(c)) &&
 		    in->tallies[i].window == window)
-			return tally_has(in->tallies[i].tally, c->self);
+			return tally_has(in->tallies[i].tally, c->roster, c->self);
 	return false;
 }
 
@@ -186,7 +187,7 @@ static bool
 has_grounds(const struct core *c, member_index subject)
 {
 	return saw_it(c, &peer_of(c, subject)->incident) ||
-	       ballots_witnesses(c, subject) >= roster_k(c->roster, c->config.corroboration);
+	       ballots_witnesses(c, subject) >= epoch_k(current_epoch(c), c->config.corroboration);
 }
 
 /*
@@ -212,7 +213,7 @@ find_quorum(const struct core *c, member_index subject, enum level level, struct
 
 	for (size_t i = 0; i < in->tally_count; i++)
 		if (in->tallies[i].level == level && ballots_is_counted(c, &in->tallies[i]) &&
-		    tally_certificate(in->tallies[i].tally, out) == ERR_OK)
+		    tally_certificate(in->tallies[i].tally, c->roster, out) == ERR_OK)
 			return true;
 	return false;
 }
@@ -245,7 +246,7 @@ vote_pursue(struct core *c, member_index subject)
 	if (in->certificate == NULL)
 		pursue_certificate(c, subject, LEVEL_QUARANTINE);
 	pursue_certificate(c, subject, LEVEL_RELEASE);
-	may_vote = may_sign(c) && roster_head_ordinal(c->roster, c->self) != -1;
+	may_vote = may_sign(c) && epoch_ordinal(current_epoch(c), c->self) != -1;
 	if (may_vote && !in->quorum) {
 		pursue_statement(c, subject);
 		if (has_grounds(c, subject))

@@ -164,6 +164,22 @@ wire_repeated(struct wire_in *w, uint32_t number, struct span *out)
 	return w->in.err == ERR_OK;
 }
 
+bool
+wire_record(struct wire_in *w, uint32_t most, uint32_t *number, struct span *out)
+{
+	uint32_t next = wire_peek(w);
+
+	if (next == 0)
+		return false;
+	if (next > most || w->type != TYPE_BYTES) {
+		wire_fail(w, next > most ? ERR_UNKNOWN_FIELD : ERR_MALFORMED);
+		return false;
+	}
+	*number = next;
+	*out = take_bytes(w);
+	return w->in.err == ERR_OK;
+}
+
 enum err
 wire_end(struct wire_in *w)
 {

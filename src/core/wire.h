@@ -39,6 +39,11 @@ void wire_fixed(struct wire_in *, uint32_t number, uint8_t *out, size_t size_byt
 struct span wire_message(struct wire_in *, uint32_t number, bool *present);
 /* One more occurrence of a repeated bytes or message field; false: no more. */
 bool wire_repeated(struct wire_in *, uint32_t number, struct span *out);
+/*
+ * In a log of several kinds of record, mixed: the next one, of bytes, and its
+ * number, from 1 to most.  false: no more.
+ */
+bool wire_record(struct wire_in *, uint32_t most, uint32_t *number, struct span *out);
 /* Is all well, and nothing left? */
 MUST_USE enum err wire_end(struct wire_in *);
 

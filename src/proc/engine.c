@@ -256,7 +256,7 @@ start(struct child *child)
 	e->config = &child->config;
 	e->started_ms = loop_now_ms();
 	e->self = roster_find_name(e->roster, child->config.name);
-	if (e->self == MEMBER_NONE) {
+	if (!roster_is_node(e->roster, e->self)) {
 		log_error("node name %s is not in the roster of mesh %s", child->config.name,
 		    roster_mesh_name(e->roster));
 		return ERR_CONFIG;
@@ -285,8 +285,8 @@ start(struct child *child)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,
-	    roster_mesh_name(e->roster), (unsigned long long)roster_epoch(e->roster),
-	    roster_count(e->roster), roster_heads(e->roster));
+	    roster_mesh_name(e->roster), (unsigned long long)epoch_number(roster_current(e->roster)),
+	    roster_count(e->roster), epoch_heads(roster_current(e->roster)));
 	return ERR_OK;
 }
 

@@ -13,14 +13,15 @@ fill_status(struct engine *e, struct msg_status *s)
 	struct core_member_view member;
 	struct core_view view;
 	const struct member *self = roster_member(e->roster, e->self);
-	uint64_t others = roster_heads(e->roster);
+	const struct epoch *epoch = roster_current(e->roster);
+	uint64_t others = epoch_heads(epoch);
 
 	core_view(e->core, &view);
 	core_view_member(e->core, e->self, &member);
 	(void)snprintf(s->name, sizeof(s->name), "%s", self->name);
 	(void)snprintf(s->mesh, sizeof(s->mesh), "%s", roster_mesh_name(e->roster));
 	s->id = self->id;
-	s->epoch = roster_epoch(e->roster);
+	s->epoch = epoch_number(epoch);
 	s->root = view.root;
 	s->sequence = view.sequence;
 	s->objects = view.objects;
@@ -29,17 +30,17 @@ fill_status(struct engine *e, struct msg_status *s)
 	s->refused = view.refused;
 	s->checks = view.checks;
 	s->uptime_ms = loop_now_ms() - e->started_ms;
-	s->members = (uint32_t)roster_count(e->roster);
-	s->heads = (uint32_t)roster_heads(e->roster);
-	s->k = (uint32_t)roster_k(e->roster, e->config->corroboration);
+	s->heads = (uint32_t)epoch_heads(epoch);
+	s->k = (uint32_t)epoch_k(epoch, e->config->corroboration);
 	/* Heads needed against a subject that is one: what the tally will ask for. */
 	for (uint32_t n = 1; n <= others && s->quorum == 0; n++)
-		if (roster_is_quorum(e->roster, e->self, n, roster_weight(e->roster)))
+		if (epoch_is_quorum(epoch, e->self, n, epoch_weight(epoch)))
 			s->quorum = n;
 	for (size_t i = 0; i < roster_count(e->roster); i++) {
 		struct core_member_view peer;
 
 		core_view_member(e->core, (member_index)i, &peer);
+		s->members += roster_is_node(e->roster, (member_index)i);
 		s->links += peer.linked;
 	}
 	s->policy = (uint32_t)e->config->policy;
@@ -79,7 +80,7 @@ fill_member(const struct engine *e, member_index index, struct msg_member *m)
 	m->incident = view.incident;
 	m->address = member->addresses[0];
 	m->is_self = index == e->self;
-	m->is_head = roster_head_ordinal(e->roster, index) >= 0;
+	m->is_head = epoch_ordinal(roster_current(e->roster), index) >= 0;
 	m->linked = view.linked;
 	m->alive = view.alive;
 	m->certified = view.certified;
@@ -117,6 +118,8 @@ answer(struct engine *e, struct ipc *client, enum ask ask)
 		for (size_t i = 0; i < roster_count(e->roster) && err == ERR_OK; i++) {
 			struct msg_member member = { 0 };
 
+			if (!roster_is_node(e->roster, (member_index)i))
+				continue;
 			fill_member(e, (member_index)i, &member);
 			err = ipc_send(client, MSG_MEMBER, &member, sizeof(member), NULL, 0);
 		}

@@ -272,7 +272,7 @@ engine_hear_notary(struct engine *e, const struct ipc_message *m)
 static bool
 is_peer(const struct engine *e, uint32_t member)
 {
-	return member < roster_count(e->roster) && member != e->self;
+	return member != e->self && roster_is_node(e->roster, (member_index)member);
 }
 
 static void

@@ -86,6 +86,14 @@ net_charge(struct net *n, const struct endpoint *source)
 	return false;
 }
 
+bool
+net_dials(const struct net *n, member_index peer)
+{
+	return roster_is_node(n->roster, peer) &&
+	    node_id_compare(&roster_member(n->roster, n->self)->id,
+	        &roster_member(n->roster, peer)->id) < 0;
+}
+
 void
 net_format_id(const struct net *n, member_index member, char out[NET_ID_TEXT])
 {
@@ -212,7 +220,8 @@ load_identity(struct child *child)
 	if ((err = identity_load_roster(
 	         config->roster_file, config->ca_file, crypto_sodium(), &net.roster)) != ERR_OK)
 		return err;
-	if ((net.self = roster_find_name(net.roster, config->name)) == MEMBER_NONE) {
+	net.self = roster_find_name(net.roster, config->name);
+	if (!roster_is_node(net.roster, net.self)) {
 		log_error("the roster has no node named %s", config->name);
 		return ERR_CONFIG;
 	}

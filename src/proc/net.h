@@ -47,6 +47,8 @@ MUST_USE enum err net_tell(struct net *, enum message_type, const void *fixed, s
 void net_alarm(struct net *, enum alarm, const struct endpoint *source, const char *detail);
 /* One act of this source; false: over its budget, alarmed. */
 bool net_charge(struct net *, const struct endpoint *source);
+/* Of two nodes the one with the smaller id dials: is this one to dial peer?  Nobody dials MEMBER_NONE. */
+bool net_dials(const struct net *, member_index peer);
 void net_format_id(const struct net *, member_index, char out[NET_ID_TEXT]);
 /* "node-b (10.77.0.12)"; out: at least NET_WHO bytes. */
 #define NET_WHO (LIMIT_NAME_BYTES + 64)

@@ -34,8 +34,8 @@ arm(struct dialler *d)
 	uint64_t next_ms = UINT64_MAX;
 	size_t i;
 
-	for (i = (size_t)d->net->self + 1; d->open && i < d->count; i++)
-		if (d->targets[i].next_ms < next_ms)
+	for (i = 0; d->open && i < d->count; i++)
+		if (net_dials(d->net, (member_index)i) && d->targets[i].next_ms < next_ms)
 			next_ms = d->targets[i].next_ms;
 	loop_timer_set(d->timer, next_ms);
 }
@@ -117,8 +117,8 @@ dial_due(void *context)
 	enum err err;
 	size_t i;
 
-	for (i = (size_t)d->net->self + 1; d->open && i < d->count; i++) {
-		if (d->targets[i].next_ms > now_ms)
+	for (i = 0; d->open && i < d->count; i++) {
+		if (d->targets[i].next_ms > now_ms || !net_dials(d->net, (member_index)i))
 			continue;
 		d->targets[i].next_ms = UINT64_MAX;
 		if ((err = dial(d, (member_index)i)) != ERR_OK) {

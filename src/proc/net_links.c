@@ -173,6 +173,8 @@ believe_claim(struct net *net, struct conn *conn, int32_t stream)
 	if (net->tls != NULL || conn_peer(conn) != MEMBER_NONE)
 		return true;
 	for (i = 0; i < roster_count(net->roster); i++) {
+		if (!roster_is_node(net->roster, (member_index)i))
+			continue;
 		net_format_id(net, (member_index)i, id);
 		if (i != net->self && strcmp(id, claim) == 0) {
 			conn_set_peer(conn, (member_index)i);
@@ -198,7 +200,7 @@ exchange_called(struct net *net, struct conn *conn, int32_t stream)
 		finish(conn, stream, GRPC_ALREADY_EXISTS, "this connection is a link already");
 		return;
 	}
-	if (conn_peer(conn) > net->self) {
+	if (net_dials(net, conn_peer(conn))) {
 		finish(
 		    conn, stream, GRPC_FAILED_PRECONDITION, "the member with the smaller id dials");
 		return;

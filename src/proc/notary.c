@@ -339,12 +339,8 @@ find_self(struct notary *n)
 	struct public_key key;
 
 	identity_public(n->key, &key);
-	n->self = MEMBER_NONE;
-	for (size_t i = 0; i < roster_count(n->roster); i++)
-		if (memcmp(roster_member(n->roster, (member_index)i)->key.bytes, key.bytes,
-		        sizeof(key.bytes)) == 0)
-			n->self = (member_index)i;
-	if (n->self == MEMBER_NONE) {
+	n->self = roster_find_key(n->roster, &key);
+	if (!roster_is_node(n->roster, n->self)) {
 		log_error("%s: no member of %s has this key", n->child->config.identity_file,
 		    n->child->config.roster_file);
 		return ERR_AUTHOR;

@@ -126,7 +126,7 @@ check_enrolment(struct tls *t, const struct node_id *id)
 	uint64_t now_ms = loop_unix_ms();
 	size_t i;
 
-	if (found == MEMBER_NONE && roster_find_official(roster, id) != NULL)
+	if (found != MEMBER_NONE && !roster_is_node(roster, found))
 		return refuse(t, ERR_AUTHOR, "operators and coordinators may not open links");
 	if (found == MEMBER_NONE)
 		return refuse(t, ERR_AUTHOR, "the certificate's node is not enrolled");

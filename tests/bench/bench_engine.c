@@ -131,7 +131,7 @@ count_vote(const struct crypto *crypto, const struct vote *v, struct tally *tall
 	if (!ballot_verify(crypto, &roster_member(mesh.roster, author)->key, &ballot,
 	        &entry.verdict.ballot_signature))
 		abort();
-	assert_ok(tally_add(tally, author, &entry.verdict.ballot_signature));
+	assert_ok(tally_add(tally, mesh.roster, author, &entry.verdict.ballot_signature));
 }
 
 static void
@@ -144,7 +144,7 @@ run_codec(void)
 	assert_ok(tally_new(mesh.roster, &ballot, &tally));
 	for (size_t i = 0; i < vote_count; i++)
 		count_vote(crypto_sodium(), &votes[i], tally);
-	assert_ok(tally_certificate(tally, &certificate));
+	assert_ok(tally_certificate(tally, mesh.roster, &certificate));
 	tally_free(tally);
 }
 

@@ -93,18 +93,18 @@ check_valid(const struct roster *roster, const struct certificate *c, size_t che
 	struct tally *tally;
 	size_t voter = 0;
 
-	PROMISE(checked >= 2 && 2 * checked > roster_heads(roster) - 1);
+	PROMISE(checked >= 2 && 2 * checked > epoch_heads(roster_current(roster)) - 1);
 	PROMISE(tally_new(roster, &ballot, &tally) == ERR_OK);
-	for (size_t bit = 0; bit < roster_heads(roster); bit++) {
+	for (size_t bit = 0; bit < epoch_heads(roster_current(roster)); bit++) {
 		struct signature signature;
 
 		if (!(c->voters.data[bit / 8] >> bit % 8 & 1))
 			continue;
 		memcpy(&signature, c->signatures.data + 64 * voter++, 64);
-		PROMISE(tally_add(tally, roster_head_at(roster, bit), &signature) == ERR_OK);
+		PROMISE(tally_add(tally, roster, epoch_head_at(roster_current(roster), bit), &signature) == ERR_OK);
 	}
 	PROMISE(voter == checked);
-	PROMISE(tally_certificate(tally, &made) == ERR_OK);
+	PROMISE(tally_certificate(tally, roster, &made) == ERR_OK);
 	PROMISE(made.voters.size_bytes == c->voters.size_bytes &&
 	        memcmp(made.voters.data, c->voters.data, c->voters.size_bytes) == 0);
 	PROMISE(made.signatures.size_bytes == c->signatures.size_bytes &&

@@ -57,7 +57,7 @@ vote(struct tally *tally, const struct roster *roster, const struct ballot *ball
 
 	ballot_write(ballot, bytes);
 	identity_sign(key, DOMAIN_BALLOT, bytes, sizeof(bytes), &signature);
-	must(tally_add(tally, member_of(roster, key), &signature), state);
+	must(tally_add(tally, roster, member_of(roster, key), &signature), state);
 	identity_free(key);
 }
 
@@ -85,7 +85,7 @@ append(const struct roster *roster, const char *state, const struct certificate 
 	uint32_t ticket;
 
 	e.header = (struct entry_header){ .mesh = *roster_mesh(roster),
-		.epoch = roster_epoch(roster),
+		.epoch = epoch_number(roster_current(roster)),
 		.time_ms = loop_unix_ms() };
 	must(entry_encode(&e, draft, &size), "draft");
 	must(feed_open(&config, &feed), state);
@@ -116,12 +116,12 @@ main(int argc, char **argv)
 	if ((subject = roster_find_name(roster, argv[1])) == MEMBER_NONE)
 		must(ERR_SUBJECT, argv[1]);
 	ballot.mesh = *roster_mesh(roster);
-	ballot.epoch = roster_epoch(roster);
+	ballot.epoch = epoch_number(roster_current(roster));
 	ballot.subject = roster_member(roster, subject)->id;
 	must(tally_new(roster, &ballot, &tally), "tally");
 	for (int i = 2; i < argc; i++)
 		vote(tally, roster, &ballot, argv[i]);
-	must(tally_certificate(tally, &certificate), "certificate");
+	must(tally_certificate(tally, roster, &certificate), "certificate");
 	append(roster, argv[2], &certificate);
 	tally_free(tally);
 	roster_free(roster);

@@ -98,8 +98,9 @@ a_mesh_is_made(void **unused)
 	snprintf(path, sizeof(path), "%s/a/roster", directory);
 	snprintf(ca, sizeof(ca), "%s/a/certs/ca.pem", directory);
 	assert_ok(identity_load_roster(path, ca, crypto_sodium(), &roster));
-	assert_int_equal(roster_count(roster), 3);
-	assert_int_equal(roster_parameters(roster)->threshold, 8);
+	assert_int_equal(roster_count(roster), 4);
+	assert_false(roster_is_node(roster, roster_find_name(roster, "board")));
+	assert_int_equal(epoch_parameters(roster_current(roster))->threshold, 8);
 	assert_string_equal(roster_mesh_name(roster), "bank");
 	roster_free(roster);
 }

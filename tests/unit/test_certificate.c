@@ -46,7 +46,7 @@ make(uint8_t bitmap)
 
 		if (!(bitmap >> bit & 1) || bit >= HEADS)
 			continue;
-		signature = mesh_vote(mesh_at(&mesh, roster_head_at(mesh.roster, bit)), &ballot);
+		signature = mesh_vote(mesh_at(&mesh, epoch_head_at(roster_current(mesh.roster), bit)), &ballot);
 		memcpy(signatures + 64 * count++, signature.bytes, 64);
 	}
 	voters[0] = bitmap;
@@ -252,15 +252,15 @@ certify(size_t heads, size_t count, const uint32_t *weights)
 	b = mesh_ballot(&m, &m.members[0]);
 	memset(bits, 0, sizeof(bits));
 	for (size_t i = 1; i <= count; i++) {
-		int ordinal = roster_head_ordinal(m.roster, m.members[i].index);
+		int ordinal = epoch_ordinal(roster_current(m.roster), m.members[i].index);
 
 		assert_true(ordinal >= 0);
 		bits[ordinal / 8] |= (uint8_t)(1 << ordinal % 8);
 	}
-	for (size_t bit = 0; bit < roster_heads(m.roster); bit++) {
+	for (size_t bit = 0; bit < epoch_heads(roster_current(m.roster)); bit++) {
 		if (bits[bit / 8] >> bit % 8 & 1) {
 			struct signature s =
-			    mesh_vote(mesh_at(&m, roster_head_at(m.roster, bit)), &b);
+			    mesh_vote(mesh_at(&m, epoch_head_at(roster_current(m.roster), bit)), &b);
 
 			memcpy(signed_by + 64 * made++, s.bytes, 64);
 		}
@@ -269,7 +269,7 @@ certify(size_t heads, size_t count, const uint32_t *weights)
 		.subject = b.subject,
 		.epoch = 1,
 		.window = b.window,
-		.voters = { bits, (roster_heads(m.roster) + 7) / 8 },
+		.voters = { bits, (epoch_heads(roster_current(m.roster)) + 7) / 8 },
 		.signatures = { signed_by, made * 64 } };
 	err = certificate_verify(crypto_sodium(), m.roster, &c, &checked);
 	mesh_free(&m);
@@ -327,16 +327,16 @@ tally_makes_a_certificate(void **state)
 		for (size_t v = 0; v < 4; v++) {
 			struct signature s = mesh_vote(mesh_at(&mesh, orders[i][v]), &ballot);
 
-			assert_true(tally_is_quorum(tally) == (v >= 3));
+			assert_true(tally_is_quorum(tally, mesh.roster) == (v >= 3));
 			if (v < 3)
-				assert_err(ERR_QUORUM, tally_certificate(tally, &made));
-			assert_false(tally_has(tally, orders[i][v]));
-			assert_ok(tally_add(tally, orders[i][v], &s));
-			assert_true(tally_has(tally, orders[i][v]));
-			assert_err(ERR_VOTER, tally_add(tally, orders[i][v], &s));
+				assert_err(ERR_QUORUM, tally_certificate(tally, mesh.roster, &made));
+			assert_false(tally_has(tally, mesh.roster, orders[i][v]));
+			assert_ok(tally_add(tally, mesh.roster, orders[i][v], &s));
+			assert_true(tally_has(tally, mesh.roster, orders[i][v]));
+			assert_err(ERR_VOTER, tally_add(tally, mesh.roster, orders[i][v], &s));
 			assert_int_equal(tally_voters(tally), v + 1);
 		}
-		assert_ok(tally_certificate(tally, &made));
+		assert_ok(tally_certificate(tally, mesh.roster, &made));
 		certificate = made;
 		assert_verdict(ERR_OK, 4);
 		assert_int_equal(made.voters.data[0], 0x2b);
@@ -356,9 +356,9 @@ tally_refuses(void **state)
 
 	(void)state;
 	assert_ok(tally_new(mesh.roster, &ballot, &tally));
-	assert_err(ERR_VOTER, tally_add(tally, subject->index, &s));
-	assert_err(ERR_VOTER, tally_add(tally, HEADS, &s));
-	assert_err(ERR_VOTER, tally_add(tally, MEMBER_NONE, &s));
+	assert_err(ERR_VOTER, tally_add(tally, mesh.roster, subject->index, &s));
+	assert_err(ERR_VOTER, tally_add(tally, mesh.roster, HEADS, &s));
+	assert_err(ERR_VOTER, tally_add(tally, mesh.roster, MEMBER_NONE, &s));
 	assert_int_equal(tally_voters(tally), 0);
 	tally_free(tally);
 }

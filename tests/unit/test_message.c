@@ -18,7 +18,10 @@ static int
 setup(void **state)
 {
 	(void)state;
-	mesh_make(&mesh, 5);
+	mesh_init(&mesh, 6);
+	mesh.members[5].role = PROTOS__ROLE__ROLE_OPERATOR;
+	mesh_pack(&mesh);
+	assert_ok(mesh_parse(&mesh));
 	author = &mesh.members[0];
 	subject = &mesh.members[1];
 	return 0;
@@ -49,7 +52,8 @@ static void
 wrap(const struct entry *e)
 {
 	encode(e);
-	wrapped_bytes = mesh_envelope(author, e, wrapped, sizeof(wrapped));
+	wrapped_bytes = mesh_envelope(e->kind == ENTRY_RELEASE ? &mesh.members[5] : author, e,
+	    wrapped, sizeof(wrapped));
 }
 
 /* Envelope and entry together, as a link would. */

@@ -21,8 +21,12 @@ start_both(void)
 {
 	static const char *const names[] = { "node-1", "node-2" };
 	static const char *const addresses[] = { "127.0.8.1", "127.0.8.2" };
-	size_t first =
-	    roster_find_name(roster, names[0]) < roster_find_name(roster, names[1]) ? 0 : 1;
+	const struct node_id *ids[2];
+	size_t first;
+
+	for (size_t i = 0; i < 2; i++)
+		ids[i] = &roster_member(roster, roster_find_name(roster, names[i]))->id;
+	first = node_id_compare(ids[0], ids[1]) < 0 ? 0 : 1;
 
 	node_start(&a, &mesh, names[first], addresses[first]);
 	node_start(&b, &mesh, names[1 - first], addresses[1 - first]);

@@ -18,9 +18,9 @@ lookups(void **state)
 	(void)state;
 	mesh_make(&m, 300);
 	assert_int_equal(roster_count(m.roster), 300);
-	assert_int_equal(roster_heads(m.roster), 300);
-	assert_int_equal(roster_weight(m.roster), 300 * 32);
-	assert_int_equal(roster_epoch(m.roster), 1);
+	assert_int_equal(epoch_heads(roster_current(m.roster)), 300);
+	assert_int_equal(epoch_weight(roster_current(m.roster)), 300 * 32);
+	assert_int_equal(epoch_number(roster_current(m.roster)), 1);
 	assert_string_equal(roster_mesh_name(m.roster), "test-mesh");
 	assert_memory_equal(roster_mesh(m.roster), &m.id, sizeof(m.id));
 	for (size_t i = 0; i < 300; i++) {
@@ -31,7 +31,7 @@ lookups(void **state)
 		assert_int_not_equal(member->index, MEMBER_NONE);
 		found = roster_member(m.roster, member->index);
 		assert_string_equal(found->name, member->name);
-		assert_int_equal(found->weight, 32);
+		assert_int_equal(epoch_weight_of(roster_current(m.roster), member->index), 32);
 		assert_int_equal(found->p2p_port, 9000);
 		assert_memory_equal(found->group, member->group, 16);
 		assert_int_equal(roster_find_name(m.roster, member->name), member->index);
@@ -72,7 +72,7 @@ shared_address(void **state)
 	mesh_free(&m);
 }
 
-/* Officials are known, and are neither members nor heads; weight 0 is no head. */
+/* Officials are members that are no nodes and no heads; weight 0 is no head either. */
 static void
 officials_and_weightless(void **state)
 {
@@ -85,19 +85,28 @@ officials_and_weightless(void **state)
 	m.members[5].weight = 0;
 	mesh_pack(&m);
 	assert_ok(mesh_parse(&m));
-	assert_int_equal(roster_count(m.roster), 5);
-	assert_int_equal(roster_heads(m.roster), 4);
-	assert_int_equal(m.members[2].index, MEMBER_NONE);
-	assert_int_equal(roster_find_name(m.roster, m.members[2].name), MEMBER_NONE);
-	assert_int_equal(roster_find_key(m.roster, &m.members[2].key.public_key), MEMBER_NONE);
-	assert_non_null(roster_find_official(m.roster, &m.members[2].id));
-	assert_int_equal(roster_find_official(m.roster, &m.members[4].id)->role, ROLE_COORDINATOR);
-	assert_null(roster_find_official(m.roster, &m.members[0].id));
-	assert_int_equal(roster_head_ordinal(m.roster, m.members[5].index), -1);
-	assert_int_equal(roster_head_ordinal(m.roster, MEMBER_NONE), -1);
+	assert_int_equal(roster_count(m.roster), 7);
+	assert_int_equal(epoch_heads(roster_current(m.roster)), 4);
+	for (size_t i = 0; i < 7; i++) {
+		bool official = i == 2 || i == 4;
+		struct address address = { .family = 4 };
+		size_t holders;
+
+		assert_int_equal(roster_find_name(m.roster, m.members[i].name), m.members[i].index);
+		assert_int_equal(roster_is_node(m.roster, m.members[i].index), !official);
+		assert_int_equal(epoch_has(roster_current(m.roster), m.members[i].index), !official);
+		memcpy(address.bytes, m.members[i].address, 4);
+		(void)roster_find_address(m.roster, &address, &holders);
+		assert_int_equal(holders, !official);
+	}
+	assert_int_equal(roster_member(m.roster, m.members[4].index)->role, ROLE_COORDINATOR);
+	assert_int_equal(epoch_ordinal(roster_current(m.roster), m.members[2].index), -1);
+	assert_false(roster_is_node(m.roster, MEMBER_NONE));
+	assert_int_equal(epoch_ordinal(roster_current(m.roster), m.members[5].index), -1);
+	assert_int_equal(epoch_ordinal(roster_current(m.roster), MEMBER_NONE), -1);
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(roster_head_ordinal(m.roster, roster_head_at(m.roster, i)), i);
-	assert_int_equal(roster_head_at(m.roster, 4), MEMBER_NONE);
+		assert_int_equal(epoch_ordinal(roster_current(m.roster), epoch_head_at(roster_current(m.roster), i)), i);
+	assert_int_equal(epoch_head_at(roster_current(m.roster), 4), MEMBER_NONE);
 	mesh_free(&m);
 }
 
@@ -130,13 +139,13 @@ numbers_of_the_electorate(void **state)
 
 		mesh_make(&m, table[i].heads);
 		for (size_t voters = table[i].heads; voters-- > 0;)
-			if (roster_is_quorum(m.roster, 0, voters, voters * 32))
+			if (epoch_is_quorum(roster_current(m.roster), 0, voters, voters * 32))
 				quorum = voters;
 		assert_int_equal(quorum, table[i].quorum);
-		assert_int_equal(roster_f(m.roster), table[i].f);
-		assert_int_equal(roster_k(m.roster, 0), table[i].k);
-		assert_int_equal(roster_local_cuts(m.roster), table[i].local_cuts);
-		assert_int_equal(roster_precautions(m.roster), table[i].precautions);
+		assert_int_equal(epoch_f(roster_current(m.roster)), table[i].f);
+		assert_int_equal(epoch_k(roster_current(m.roster), 0), table[i].k);
+		assert_int_equal(epoch_local_cuts(roster_current(m.roster)), table[i].local_cuts);
+		assert_int_equal(epoch_precautions(roster_current(m.roster)), table[i].precautions);
 		mesh_free(&m);
 	}
 }
@@ -153,15 +162,15 @@ parameters(void **state)
 	m.precautions = 7;
 	mesh_pack(&m);
 	assert_ok(mesh_parse(&m));
-	assert_int_equal(roster_parameters(m.roster)->threshold, 7);
-	assert_int_equal(roster_k(m.roster, 0), 3);
-	assert_int_equal(roster_k(m.roster, 1), 3);
-	assert_int_equal(roster_k(m.roster, 5), 5);
-	assert_int_equal(roster_precautions(m.roster), 7);
+	assert_int_equal(epoch_parameters(roster_current(m.roster))->threshold, 7);
+	assert_int_equal(epoch_k(roster_current(m.roster), 0), 3);
+	assert_int_equal(epoch_k(roster_current(m.roster), 1), 3);
+	assert_int_equal(epoch_k(roster_current(m.roster), 5), 5);
+	assert_int_equal(epoch_precautions(roster_current(m.roster)), 7);
 	m.corroboration = 4;
 	mesh_pack(&m);
 	assert_ok(mesh_parse(&m));
-	assert_int_equal(roster_k(m.roster, 0), 4);
+	assert_int_equal(epoch_k(roster_current(m.roster), 0), 4);
 	mesh_free(&m);
 }
 
@@ -391,24 +400,23 @@ epochs(void **state)
 	mesh_free(&m);
 }
 
+/* The log is bounded in bytes, and the mesh in members. */
 static void
 too_large(void **state)
 {
 	struct roster *roster;
-	struct buf_out b;
+	struct mesh m;
 	uint8_t *bytes = calloc(1, LIMIT_ROSTER_BYTES + 1);
 
 	(void)state;
 	assert_err(ERR_OVERSIZE, roster_parse(crypto_sodium(), &(struct public_key){ 0 }, bytes,
 	                             LIMIT_ROSTER_BYTES + 1, &roster));
-	buf_out_init(&b, bytes, LIMIT_ROSTER_BYTES);
-	for (size_t i = 0; i <= LIMIT_MEMBERS; i++)
-		wire_close(&b, wire_open(&b, 1));
-	wire_close(&b, wire_open(&b, 2));
-	assert_err(ERR_OVERSIZE,
-	    roster_parse(crypto_sodium(), &(struct public_key){ 0 }, bytes, buf_used(&b), &roster));
 	free(bytes);
 	roster_free(NULL);
+	mesh_init(&m, LIMIT_MEMBERS + 1);
+	mesh_pack(&m);
+	assert_err(ERR_OVERSIZE, mesh_parse(&m));
+	mesh_free(&m);
 }
 
 /* A member costs no more than 300 bytes, so that 10,000 of them fit where the daemon runs. */

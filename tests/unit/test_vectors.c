@@ -60,7 +60,7 @@ add_identities(const struct mesh *m)
 		add_member(m, i, "id", m->members[i].id.bytes, 16);
 	for (size_t i = 0; i < 5; i++)
 		memcpy(heads + 16 * i,
-		    roster_member(m->roster, roster_head_at(m->roster, i))->id.bytes, 16);
+		    roster_member(m->roster, epoch_head_at(roster_current(m->roster), i))->id.bytes, 16);
 	add("heads", heads, sizeof(heads));
 }
 
@@ -76,7 +76,7 @@ add_records(const struct mesh *m)
 	add("enrolment.body", record->body.data, record->body.len);
 	add("enrolment.signature", record->signature.data, record->signature.len);
 	protos__envelope__free_unpacked(record, NULL);
-	record = mesh_epoch(m);
+	record = mesh_epoch(m, 1, MESH_TIME_MS, &(struct hash){ 0 });
 	add("epoch.body", record->body.data, record->body.len);
 	add("epoch.signature", record->signature.data, record->signature.len);
 	protos__envelope__free_unpacked(record, NULL);
@@ -143,9 +143,9 @@ add_ballots(const struct mesh *m)
 		signature = mesh_vote(&m->members[voters[i]], &ballot);
 		if (i == 0)
 			add("ballot.signature", signature.bytes, 64);
-		assert_ok(tally_add(tally, m->members[voters[i]].index, &signature));
+		assert_ok(tally_add(tally, m->roster, m->members[voters[i]].index, &signature));
 	}
-	assert_ok(tally_certificate(tally, &entry.certificate));
+	assert_ok(tally_certificate(tally, m->roster, &entry.certificate));
 	add("certificate.voters", entry.certificate.voters.data,
 	    entry.certificate.voters.size_bytes);
 	assert_ok(entry_encode(&entry, body, &size));
