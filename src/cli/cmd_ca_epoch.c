@@ -157,8 +157,8 @@ report(const struct roster *roster)
 
 	for (size_t i = 0; i < roster_count(roster); i++)
 		nodes += epoch_has(epoch, (member_index)i);
-	printf("epoch 1: %zu nodes, %zu of them heads, weight %llu\n", nodes,
-	    epoch_heads(epoch), (unsigned long long)epoch_weight(epoch));
+	printf("epoch 1: %zu nodes, %zu of them heads, weight %llu\n", nodes, epoch_heads(epoch),
+	    (unsigned long long)epoch_weight(epoch));
 }
 
 static bool

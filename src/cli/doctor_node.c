@@ -66,8 +66,8 @@ identity(struct doctor *d, const struct config *config)
 	err = identity_load_roster(config->roster_file, config->ca_file, crypto_sodium(), &roster);
 	if (err == ERR_OK)
 		doctor_say(d, FINDING_OK, "roster", NULL, "mesh %s, epoch %llu, %zu members",
-		    roster_mesh_name(roster), (unsigned long long)epoch_number(roster_current(roster)),
-		    roster_count(roster));
+		    roster_mesh_name(roster),
+		    (unsigned long long)epoch_number(roster_current(roster)), roster_count(roster));
 	else
 		doctor_say(d, FINDING_FAIL, "roster",
 		    "phalanx ca bundle puts roster and CA in place", "%s with %s: %s",

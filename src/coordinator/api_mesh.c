@@ -333,8 +333,8 @@ state_json(struct coordinator *c)
 	return json_pack("{s:i, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o}", "v", 1, "epoch",
 	    (json_int_t)c->started_ms, "seq", (json_int_t)c->sequence, "t", (json_int_t)now_ms,
 	    "mesh", c->roster != NULL ? roster_mesh_name(c->roster) : "", "heads",
-	    (json_int_t)(c->roster != NULL ? epoch_heads(roster_current(c->roster)) : 0), "states", states,
-	    "nodes", nodes_json(c, now_ms), "incidents", incidents_json(c));
+	    (json_int_t)(c->roster != NULL ? epoch_heads(roster_current(c->roster)) : 0), "states",
+	    states, "nodes", nodes_json(c, now_ms), "incidents", incidents_json(c));
 }
 
 void

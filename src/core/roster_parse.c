@@ -197,8 +197,8 @@ struct previous {
 };
 
 static enum err
-read_epoch_member(struct epoch *e, const struct roster *r, struct span bytes,
-    struct previous *previous)
+read_epoch_member(
+    struct epoch *e, const struct roster *r, struct span bytes, struct previous *previous)
 {
 	struct node_id id;
 	struct wire_in w;

@@ -285,8 +285,9 @@ start(struct child *child)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,
-	    roster_mesh_name(e->roster), (unsigned long long)epoch_number(roster_current(e->roster)),
-	    roster_count(e->roster), epoch_heads(roster_current(e->roster)));
+	    roster_mesh_name(e->roster),
+	    (unsigned long long)epoch_number(roster_current(e->roster)), roster_count(e->roster),
+	    epoch_heads(roster_current(e->roster)));
 	return ERR_OK;
 }
 

@@ -90,8 +90,8 @@ bool
 net_dials(const struct net *n, member_index peer)
 {
 	return roster_is_node(n->roster, peer) &&
-	    node_id_compare(&roster_member(n->roster, n->self)->id,
-	        &roster_member(n->roster, peer)->id) < 0;
+	       node_id_compare(
+	           &roster_member(n->roster, n->self)->id, &roster_member(n->roster, peer)->id) < 0;
 }
 
 void

@@ -152,7 +152,8 @@ check_draft(const struct feed *f, const struct entry *e)
 	if (memcmp(e->header.mesh.bytes, roster_mesh(f->config.roster)->bytes,
 	        sizeof(e->header.mesh.bytes)) != 0)
 		return ERR_MESH;
-	return e->header.epoch == epoch_number(roster_current(f->config.roster)) ? ERR_OK : ERR_EPOCH;
+	return e->header.epoch == epoch_number(roster_current(f->config.roster)) ? ERR_OK
+	                                                                         : ERR_EPOCH;
 }
 
 enum err

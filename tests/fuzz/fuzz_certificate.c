@@ -101,7 +101,8 @@ check_valid(const struct roster *roster, const struct certificate *c, size_t che
 		if (!(c->voters.data[bit / 8] >> bit % 8 & 1))
 			continue;
 		memcpy(&signature, c->signatures.data + 64 * voter++, 64);
-		PROMISE(tally_add(tally, roster, epoch_head_at(roster_current(roster), bit), &signature) == ERR_OK);
+		PROMISE(tally_add(tally, roster, epoch_head_at(roster_current(roster), bit),
+		            &signature) == ERR_OK);
 	}
 	PROMISE(voter == checked);
 	PROMISE(tally_certificate(tally, roster, &made) == ERR_OK);

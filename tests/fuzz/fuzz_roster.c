@@ -30,7 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 			    holders == 1 ? found == index : holders > 1 && found == MEMBER_NONE);
 		}
 		weight += epoch_weight_of(epoch, index);
-		PROMISE((epoch_ordinal(epoch, index) == -1) == (epoch_weight_of(epoch, index) == 0));
+		PROMISE(
+		    (epoch_ordinal(epoch, index) == -1) == (epoch_weight_of(epoch, index) == 0));
 		PROMISE(m->role == ROLE_NODE || !epoch_has(epoch, index));
 	}
 	PROMISE(weight == epoch_weight(epoch));

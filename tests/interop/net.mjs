@@ -73,10 +73,10 @@ test('envelopes cross an Exchange both ways, up to nearly 64 KiB', async () => {
 		const { value } = await answers.next();
 		assert.deepEqual({ ...value }, envelope);
 	}
-	assert.deepEqual(await nextLine(), { link: 1, peer: 0 });
+	assert.deepEqual(await nextLine(), { link: 1, peer: about.clientIndex });
 	stream.end();
 	assert.equal((await answers.next()).done, true);
-	assert.deepEqual(await nextLine(), { link: 2, peer: 0 });
+	assert.deepEqual(await nextLine(), { link: 2, peer: about.clientIndex });
 });
 
 test('a vote that agrees with its entry reaches the engine', async () => {

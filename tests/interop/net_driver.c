@@ -24,16 +24,15 @@ print_hex(const char *name, const uint8_t *bytes, size_t size_bytes)
 }
 
 static void
-introduce(const struct mesh *mesh, const struct roster *roster)
+introduce(const struct mesh *mesh, const struct roster *roster, const struct member *client,
+    const struct member *server)
 {
-	/* Ascending id: 0 dials 1. */
-	const struct member *client = roster_member(roster, 0), *server = roster_member(roster, 1);
-
 	printf("{\"dir\": \"%s\", \"target\": \"%s:%u\", \"client\": \"%s\", \"server\": \"%s\"",
 	    mesh->dir, SERVER_ADDRESS, mesh->port, client->name, server->name);
 	print_hex("mesh", roster_mesh(roster)->bytes, sizeof(roster_mesh(roster)->bytes));
 	print_hex("clientId", client->id.bytes, sizeof(client->id));
 	print_hex("serverId", server->id.bytes, sizeof(server->id));
+	printf(", \"clientIndex\": %u", roster_find_id(roster, &client->id));
 	printf("}\n");
 	fflush(stdout);
 }
@@ -79,6 +78,7 @@ main(int argc, char **argv)
 {
 	static struct mesh mesh;
 	static struct node node;
+	const struct member *client, *server;
 	struct roster *roster;
 	struct pollfd ready[2];
 
@@ -92,9 +92,16 @@ main(int argc, char **argv)
 	mesh_bundle(&mesh, "node-1");
 	mesh_bundle(&mesh, "node-2");
 	roster = mesh_roster(&mesh, crypto_sodium());
-	node_start(&node, &mesh, roster_member(roster, 1)->name, SERVER_ADDRESS);
+	/* The smaller id dials. */
+	client = roster_member(roster, 0);
+	server = roster_member(roster, 1);
+	if (node_id_compare(&client->id, &server->id) > 0) {
+		client = server;
+		server = roster_member(roster, 0);
+	}
+	node_start(&node, &mesh, server->name, SERVER_ADDRESS);
 	node_open(&node);
-	introduce(&mesh, roster);
+	introduce(&mesh, roster, client, server);
 
 	for (;;) {
 		ready[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };

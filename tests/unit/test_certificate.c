@@ -46,7 +46,8 @@ make(uint8_t bitmap)
 
 		if (!(bitmap >> bit & 1) || bit >= HEADS)
 			continue;
-		signature = mesh_vote(mesh_at(&mesh, epoch_head_at(roster_current(mesh.roster), bit)), &ballot);
+		signature = mesh_vote(
+		    mesh_at(&mesh, epoch_head_at(roster_current(mesh.roster), bit)), &ballot);
 		memcpy(signatures + 64 * count++, signature.bytes, 64);
 	}
 	voters[0] = bitmap;
@@ -259,8 +260,8 @@ certify(size_t heads, size_t count, const uint32_t *weights)
 	}
 	for (size_t bit = 0; bit < epoch_heads(roster_current(m.roster)); bit++) {
 		if (bits[bit / 8] >> bit % 8 & 1) {
-			struct signature s =
-			    mesh_vote(mesh_at(&m, epoch_head_at(roster_current(m.roster), bit)), &b);
+			struct signature s = mesh_vote(
+			    mesh_at(&m, epoch_head_at(roster_current(m.roster), bit)), &b);
 
 			memcpy(signed_by + 64 * made++, s.bytes, 64);
 		}
@@ -329,7 +330,8 @@ tally_makes_a_certificate(void **state)
 
 			assert_true(tally_is_quorum(tally, mesh.roster) == (v >= 3));
 			if (v < 3)
-				assert_err(ERR_QUORUM, tally_certificate(tally, mesh.roster, &made));
+				assert_err(
+				    ERR_QUORUM, tally_certificate(tally, mesh.roster, &made));
 			assert_false(tally_has(tally, mesh.roster, orders[i][v]));
 			assert_ok(tally_add(tally, mesh.roster, orders[i][v], &s));
 			assert_true(tally_has(tally, mesh.roster, orders[i][v]));

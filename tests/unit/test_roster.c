@@ -94,7 +94,8 @@ officials_and_weightless(void **state)
 
 		assert_int_equal(roster_find_name(m.roster, m.members[i].name), m.members[i].index);
 		assert_int_equal(roster_is_node(m.roster, m.members[i].index), !official);
-		assert_int_equal(epoch_has(roster_current(m.roster), m.members[i].index), !official);
+		assert_int_equal(
+		    epoch_has(roster_current(m.roster), m.members[i].index), !official);
 		memcpy(address.bytes, m.members[i].address, 4);
 		(void)roster_find_address(m.roster, &address, &holders);
 		assert_int_equal(holders, !official);
@@ -105,7 +106,9 @@ officials_and_weightless(void **state)
 	assert_int_equal(epoch_ordinal(roster_current(m.roster), m.members[5].index), -1);
 	assert_int_equal(epoch_ordinal(roster_current(m.roster), MEMBER_NONE), -1);
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(epoch_ordinal(roster_current(m.roster), epoch_head_at(roster_current(m.roster), i)), i);
+		assert_int_equal(epoch_ordinal(roster_current(m.roster),
+		                     epoch_head_at(roster_current(m.roster), i)),
+		    i);
 	assert_int_equal(epoch_head_at(roster_current(m.roster), 4), MEMBER_NONE);
 	mesh_free(&m);
 }

@@ -60,7 +60,8 @@ add_identities(const struct mesh *m)
 		add_member(m, i, "id", m->members[i].id.bytes, 16);
 	for (size_t i = 0; i < 5; i++)
 		memcpy(heads + 16 * i,
-		    roster_member(m->roster, epoch_head_at(roster_current(m->roster), i))->id.bytes, 16);
+		    roster_member(m->roster, epoch_head_at(roster_current(m->roster), i))->id.bytes,
+		    16);
 	add("heads", heads, sizeof(heads));
 }
 
