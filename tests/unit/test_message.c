@@ -279,6 +279,27 @@ foreign_entries(void **state)
 	assert_int_equal(index, MEMBER_NONE);
 }
 
+/* Nodes never release, and operators do nothing else. */
+static void
+who_may_write_what(void **state)
+{
+	const struct mesh_member *operator = &mesh.members[5];
+	struct entry e = make_release(&mesh);
+
+	(void)state;
+	wrap(&e);
+	assert_ok(verify());
+	e.header = mesh_header(&mesh, author);
+	encode(&e);
+	wrapped_bytes = mesh_envelope(author, &e, wrapped, sizeof(wrapped));
+	assert_err(ERR_AUTHOR, verify());
+	e = make_verdict(&mesh);
+	e.header = mesh_header(&mesh, operator);
+	encode(&e);
+	wrapped_bytes = mesh_envelope(operator, &e, wrapped, sizeof(wrapped));
+	assert_err(ERR_AUTHOR, verify());
+}
+
 /* A good signature under another domain is no signature of an entry. */
 static void
 domains_are_apart(void **state)
@@ -938,6 +959,7 @@ main(void)
 		cmocka_unit_test(truncated_at_every_length),
 		cmocka_unit_test(every_bit_flip_is_refused),
 		cmocka_unit_test(foreign_entries),
+		cmocka_unit_test(who_may_write_what),
 		cmocka_unit_test(domains_are_apart),
 		cmocka_unit_test(link_messages_are_no_entries),
 		cmocka_unit_test(predecessor_of_the_first),
