@@ -43,7 +43,7 @@ is_left_behind(const struct sockaddr_un *where)
 }
 
 static enum err
-listen_unix(const char *path, int *out)
+listen_unix(const char *path, bool shared, int *out)
 {
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
 	mode_t mask;
@@ -56,7 +56,8 @@ listen_unix(const char *path, int *out)
 		return refuse(path, "remove it, or set [analyser] sidecar_addr");
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
 		return refuse(path, "");
-	mask = umask(0177);
+	/* Others are let in by who they are, which the kernel says of every caller. */
+	mask = umask(shared ? 0111 : 0177);
 	bound = bind(fd, (const struct sockaddr *)&where, sizeof(where));
 	(void)umask(mask);
 	if (bound == -1 || listen(fd, BACKLOG) == -1) {
@@ -118,6 +119,7 @@ listen_tcp(const struct config *c, int *out)
 enum err
 door_listen(const struct config *config, int *out)
 {
-	return config->sidecar_path[0] != '\0' ? listen_unix(config->sidecar_path, out)
-	                                       : listen_tcp(config, out);
+	return config->sidecar_path[0] != '\0'
+	           ? listen_unix(config->sidecar_path, config->sidecar_uid_first != 0, out)
+	           : listen_tcp(config, out);
 }

@@ -7,7 +7,7 @@
  * may be older or newer, or another's), numbers are checked, and text is made
  * harmless before it leaves this process.
  *
- * Pure.  Spec: docs/protocol.md, "The analyser's door"; proto/phalanx.proto.
+ * Pure.  Spec: docs/analyser.md, "The door"; proto/phalanx.proto.
  */
 #ifndef PROC_ADVICE_CODEC_H
 #define PROC_ADVICE_CODEC_H

@@ -4,7 +4,7 @@
  * name where a protocol sends one before anything was answered.
  *
  * Pure.  The bytes are hostile and stay as they are; whoever shows them
- * escapes them.  Spec: docs/protocol.md, "Decoys".
+ * escapes them.
  */
 #ifndef PROC_DECOY_HINTS_H
 #define PROC_DECOY_HINTS_H

@@ -4,7 +4,7 @@
  * An opinion is for people to read.  It comes when everything that a touch
  * causes has been carried out, it is bounded by this node's own floor and
  * ceiling, and it makes no event of the core: nobody is isolated or released
- * for it (docs/protocol.md, "The model advises").
+ * for it (docs/analyser.md, "Bounds").
  *
  * One question a source, its repeats counted; one under way; a table that is
  * full gives up the lowest score.  A question is asked when the client has
