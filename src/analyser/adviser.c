@@ -1,5 +1,4 @@
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "analyser/adviser.h"
@@ -7,31 +6,10 @@
 #include "analyser/breaker.h"
 #include "analyser/cache.h"
 #include "analyser/exchange.h"
+#include "analyser/job.h"
 #include "analyser/queue.h"
-#include "analyser/text.h"
-#include "core/rules.h"
 #include "sys/log.h"
 #include "sys/tokenbucket.h"
-
-struct adviser_waiter {
-	struct adviser_waiter *next;
-	struct job *job;
-	void (*done)(void *context, const struct advice *);
-	void *context;
-	uint64_t asked_ms;
-};
-
-/* One question, and all who wait for its answer. */
-struct job {
-	struct event event;
-	struct features features;
-	uint8_t question[FEATURES_KEY_BYTES];
-	size_t question_bytes;
-	struct cache_key key;
-	struct adviser_waiter *waiters;
-	uint64_t deadline_ms;
-	bool finishing; /* those who are told may forget others of it meanwhile */
-};
 
 /* What the exchange under way is for. */
 enum step { STEP_IDLE, STEP_LIST, STEP_WARM_UP, STEP_ASK };
@@ -55,6 +33,7 @@ struct adviser {
 	bool allowed;           /* by the breaker, which has not been told yet how it went */
 	bool listed;            /* what the server says of the model is known */
 	bool no_think;          /* the server refused the field, and it is left out */
+	bool told_remote;       /* people know why it is not asked */
 	bool wants_warm_up;     /* though nobody waits: at the start */
 	uint64_t warm_until_ms; /* the model is in memory so long */
 	struct backend_model model;
@@ -64,51 +43,13 @@ static void proceed(struct adviser *);
 
 /* ---- answers ---------------------------------------------------------------------- */
 
+/* Without having asked. */
 static void
-answer(struct adviser *a, const struct adviser_waiter *w, const struct job *job,
-    const struct verdict_opinion *or_null, enum rejection rejected, const char *prompt)
+reject(struct adviser *a, struct job *job, enum rejection why)
 {
-	const struct features *f = &job->features;
-	char reason[LIMIT_REASON_BYTES + 1];
-	struct advice advice = { .floor = f->floor, .ceiling = f->ceiling, .rejected = rejected };
+	const struct outcome outcome = { .rejected = why };
 
-	advice.latency_ms = (uint32_t)(loop_now_ms() - w->asked_ms);
-	advice.prompt = prompt;
-	advice.model = advice.model_digest = "";
-	if (or_null != NULL) {
-		advice.has_opinion = true;
-		advice.opinion = or_null->score;
-		advice.score = rules_bound(f->class, f->floor, or_null->score);
-		advice.method = "ai";
-		advice.model = a->config.config->model;
-		advice.model_digest = a->model.digest;
-		text_for_people(or_null->reason, reason);
-		a->metrics.by_model++;
-	} else {
-		advice.score = f->floor;
-		advice.method = "rule-based";
-		(void)snprintf(reason, sizeof(reason), "rules: %s", event_meaning(f->class));
-		a->metrics.by_rules++;
-		a->metrics.rejected[rejected]++;
-	}
-	advice.reason = reason;
-	w->done(w->context, &advice);
-}
-
-/* Tells all who wait and frees the job, which is in no queue any more. */
-static void
-finish(struct adviser *a, struct job *job, const struct verdict_opinion *or_null,
-    enum rejection rejected, const char *prompt)
-{
-	struct adviser_waiter *w;
-
-	job->finishing = true;
-	while ((w = job->waiters) != NULL) {
-		job->waiters = w->next;
-		answer(a, w, job, or_null, rejected, prompt);
-		free(w);
-	}
-	free(job);
+	job_finish(job, &outcome, &a->metrics);
 }
 
 static void
@@ -117,7 +58,7 @@ finish_all(struct adviser *a, enum rejection why)
 	struct job *job;
 
 	while ((job = queue_take(&a->queue)) != NULL)
-		finish(a, job, NULL, why, NULL);
+		reject(a, job, why);
 }
 
 static void
@@ -138,8 +79,7 @@ static void
 end_late(void *context)
 {
 	struct adviser *a = context;
-	const enum rejection why =
-	    a->step == STEP_WARM_UP || a->step == STEP_LIST ? REJECT_COLD : REJECT_DEADLINE;
+	const enum rejection why = a->step == STEP_WARM_UP ? REJECT_COLD : REJECT_DEADLINE;
 	uint64_t now_ms = loop_now_ms();
 	size_t i;
 
@@ -151,7 +91,7 @@ end_late(void *context)
 			continue;
 		}
 		queue_remove(&a->queue, job);
-		finish(a, job, NULL, why, NULL);
+		reject(a, job, why);
 	}
 	arm(a);
 }
@@ -222,7 +162,7 @@ next_job(struct adviser *a)
 	while ((job = queue_take(&a->queue)) != NULL) {
 		if (job->deadline_ms > now_ms && job->deadline_ms - now_ms >= a->usual_ms)
 			return job;
-		finish(a, job, NULL, REJECT_DEADLINE, NULL);
+		reject(a, job, REJECT_DEADLINE);
 	}
 	return NULL;
 }
@@ -282,12 +222,16 @@ came_list(struct adviser *a, enum rejection why, int status, const uint8_t *body
 	a->listed = true;
 	if (why == REJECT_NONE && status == 200)
 		backend_find(a->backend, body, size_bytes, a->config.config->model, &a->model);
-	if (!a->model.remote || a->config.config->allow_remote_model)
+	if (!a->model.remote || a->config.config->allow_remote_model) {
+		a->told_remote = false;
 		return;
+	}
 	/* Before a word about an event has left this host. */
-	log_warn("the model %s runs on another host; it is not asked unless allow_remote_model is "
-	         "true",
-	    a->config.config->model);
+	if (!a->told_remote)
+		log_warn("the model %s runs on another host; it is not asked unless "
+		         "allow_remote_model is true",
+		    a->config.config->model);
+	a->told_remote = true;
 	forget_server(a);
 	a->model = (struct backend_model){ .remote = false };
 	a->wants_warm_up = false;
@@ -351,6 +295,9 @@ came_answer(
     struct adviser *a, enum rejection why, int status, const uint8_t *body, size_t size_bytes)
 {
 	const uint64_t now_ms = loop_now_ms();
+	struct outcome outcome = { .prompt = a->prompt.user,
+		.model = a->config.config->model,
+		.model_digest = a->model.digest };
 	struct verdict_opinion opinion;
 	struct job *job = a->asked;
 	bool failed = true;
@@ -368,7 +315,8 @@ came_answer(
 		forget_server(a);
 	if (why != REJECT_NONE) {
 		log_debug("opinion rejected: %s", rejection_text(why));
-		finish(a, job, NULL, why, a->prompt.user);
+		outcome.rejected = why;
+		job_finish(job, &outcome, &a->metrics);
 		return;
 	}
 	a->metrics.exchange_ms += now_ms - a->began_ms;
@@ -380,7 +328,8 @@ came_answer(
 	cache_key(a->cache, job->question, job->question_bytes, PROMPT_VERSION,
 	    a->config.config->model, a->model.digest, &job->key);
 	cache_put(a->cache, &job->key, &opinion, now_ms);
-	finish(a, job, &opinion, REJECT_NONE, a->prompt.user);
+	outcome.opinion = &opinion;
+	job_finish(job, &outcome, &a->metrics);
 }
 
 static void
@@ -440,20 +389,6 @@ objection(struct adviser *a, const struct event *e)
 	return within_budget(a, &e->source) ? REJECT_NONE : REJECT_SOURCE;
 }
 
-static void
-join(struct adviser *a, struct job *job, struct adviser_waiter *w, const struct event *e)
-{
-	w->job = job;
-	w->next = job->waiters;
-	job->waiters = w;
-	a->metrics.joined++;
-	/* One counted event: what is not sent yet says how often. */
-	if (job != a->asked)
-		job->event.count += e->count < UINT32_MAX - job->event.count
-		                        ? e->count
-		                        : UINT32_MAX - job->event.count;
-}
-
 /* A job of its own in the queue; the rejection of it, and then w is the caller's still. */
 static enum rejection
 enqueue(struct adviser *a, const struct job *like, struct adviser_waiter *w)
@@ -470,7 +405,7 @@ enqueue(struct adviser *a, const struct job *like, struct adviser_waiter *w)
 	w->job = job;
 	job->waiters = w;
 	if (dropped != NULL)
-		finish(a, dropped, NULL, REJECT_QUEUE, NULL);
+		reject(a, dropped, REJECT_QUEUE);
 	arm(a);
 	/* Not within the caller's call, which may be in the middle of an answer. */
 	loop_timer_set(a->soon, 0);
@@ -489,11 +424,12 @@ adviser_ask(struct adviser *a, const struct event *e,
     struct adviser_waiter **waiter)
 {
 	struct adviser_waiter now = { .done = done, .context = context, .asked_ms = loop_now_ms() };
+	struct outcome outcome = { .model = a->config.config->model,
+		.model_digest = a->model.digest };
 	struct job like = { .event = *e };
 	struct verdict_opinion opinion;
 	struct adviser_waiter *w;
 	struct job *same;
-	enum rejection r;
 
 	*waiter = NULL;
 	a->metrics.events += e->count;
@@ -504,20 +440,23 @@ adviser_ask(struct adviser *a, const struct event *e,
 	    a->config.config->model, a->model.digest, &like.key);
 	if (cache_get(a->cache, &like.key, now.asked_ms, &opinion)) {
 		a->metrics.remembered++;
-		answer(a, &now, &like, &opinion, REJECT_NONE, NULL);
+		outcome.opinion = &opinion;
+		job_answer(&like, &now, &outcome, &a->metrics);
 		return;
 	}
 	if ((w = malloc(sizeof(*w))) == NULL) {
-		answer(a, &now, &like, NULL, REJECT_QUEUE, NULL);
+		outcome.rejected = REJECT_QUEUE;
+		job_answer(&like, &now, &outcome, &a->metrics);
 		return;
 	}
 	*w = now;
 	if ((same = find_job(a, &like.key)) != NULL) {
-		join(a, same, w, e);
-	} else if ((r = objection(a, e)) != REJECT_NONE ||
-	           (r = enqueue(a, &like, w)) != REJECT_NONE) {
+		a->metrics.joined++;
+		job_join(same, w, e->count);
+	} else if ((outcome.rejected = objection(a, e)) != REJECT_NONE ||
+	           (outcome.rejected = enqueue(a, &like, w)) != REJECT_NONE) {
 		free(w);
-		answer(a, &now, &like, NULL, r, NULL);
+		job_answer(&like, &now, &outcome, &a->metrics);
 		return;
 	}
 	*waiter = w;
@@ -526,18 +465,13 @@ adviser_ask(struct adviser *a, const struct event *e,
 void
 adviser_forget(struct adviser *a, struct adviser_waiter *w)
 {
-	struct adviser_waiter **at;
 	struct job *job;
 
 	if (w == NULL)
 		return;
 	job = w->job;
-	for (at = &job->waiters; *at != w; at = &(*at)->next)
-		continue;
-	*at = w->next;
-	free(w);
 	/* A question that is out is finished: its answer will be remembered. */
-	if (job->waiters == NULL && job != a->asked && !job->finishing) {
+	if (job_leave(w) && job != a->asked) {
 		queue_remove(&a->queue, job);
 		free(job);
 		arm(a);
@@ -593,20 +527,6 @@ fail:
 	sodium_memzero(secret, sizeof(secret));
 	adviser_free(a);
 	return err;
-}
-
-static void
-job_free(struct job *job)
-{
-	struct adviser_waiter *w;
-
-	if (job == NULL)
-		return;
-	while ((w = job->waiters) != NULL) {
-		job->waiters = w->next;
-		free(w);
-	}
-	free(job);
 }
 
 void
