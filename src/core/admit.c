@@ -485,23 +485,13 @@ check_order(struct core *c, const struct arrival *a, bool *held)
 	return ERR_OK;
 }
 
-enum err
-admit(struct core *c, struct arrival *a)
+/* Proven: is it also new, timely, affordable and meant for us? */
+static enum err
+admit_proven(struct core *c, struct arrival *a)
 {
 	bool held;
 	enum err err;
 
-	if ((err = envelope_parse(a->bytes.data, a->bytes.size_bytes, &a->envelope)) != ERR_OK)
-		return err;
-	entry_hash(c->crypto, a->envelope.body, &a->hash);
-	if (is_held(c, a))
-		return ERR_OK;
-	if (is_from_network(a) && is_known(c, a))
-		return ERR_OK;
-	if ((err = prove(c, a)) != ERR_OK)
-		return err;
-	if (a->author == c->self && is_from_network(a))
-		sync_check_own(c, &a->entry.header, &a->hash);
 	if ((err = conviction_look(c, a)) != ERR_OK)
 		return err;
 	if ((err = check_age(c, a)) != ERR_OK)
@@ -518,6 +508,32 @@ admit(struct core *c, struct arrival *a)
 	if ((err = check_meaning(c, a)) == ERR_ROUND)
 		return refuse_round(c, a);
 	return err == ERR_OK ? accept(c, a) : err;
+}
+
+enum err
+admit(struct core *c, struct arrival *a)
+{
+	enum err err;
+
+	if ((err = envelope_parse(a->bytes.data, a->bytes.size_bytes, &a->envelope)) != ERR_OK)
+		return err;
+	entry_hash(c->crypto, a->envelope.body, &a->hash);
+	if (is_held(c, a))
+		return ERR_OK;
+	if (is_from_network(a) && is_known(c, a))
+		return ERR_OK;
+	if ((err = prove(c, a)) != ERR_OK)
+		return err;
+	if (a->author == c->self && is_from_network(a))
+		sync_check_own(c, &a->entry.header, &a->hash);
+	err = admit_proven(c, a);
+	/*
+	 * An honest author may be told so, and when it comes back with an old
+	 * snapshot it must hear how far its feed went.
+	 */
+	if ((err == ERR_STALE || err == ERR_BUDGET) && is_from_network(a))
+		keep_as_newest(c, a, true);
+	return err;
 }
 
 void

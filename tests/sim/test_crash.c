@@ -272,6 +272,30 @@ an_entry_nobody_asked_for_is_told(void **unused)
 	world_free(w);
 }
 
+/*
+ * A vote of a clock that ran ahead is refused by everybody; yet when its author
+ * comes back with a disk from before it, they know that its feed went further.
+ */
+static void
+what_was_refused_is_remembered_as_said(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE, 1);
+
+	(void)unused;
+	w->nodes[2].clock_skew_ms = 3600 * 1000;
+	world_touch_from(w, 2, 4);
+	world_run(w, 50);
+	assert_true(w->nodes[2].sequence > 0);
+	assert_int_equal(world_view(w, 0, 4).statements, 0);
+	world_crash(w, 2);
+	world_truncate(w, 2, (size_t)w->nodes[2].sequence);
+	w->nodes[2].clock_skew_ms = 0;
+	world_start(w, 2);
+	world_run(w, 3000);
+	assert_true(world_core_view(w, 2).lost_state);
+	world_free(w);
+}
+
 /* The notary refuses for a while: what was due is written when it can be. */
 static void
 a_full_disk_delays_and_loses_nothing(void **unused)
@@ -306,6 +330,7 @@ main(void)
 		cmocka_unit_test(a_claim_without_proof_mutes_nobody),
 		cmocka_unit_test(what_was_written_is_told_after_the_crash),
 		cmocka_unit_test(an_entry_nobody_asked_for_is_told),
+		cmocka_unit_test(what_was_refused_is_remembered_as_said),
 		cmocka_unit_test(a_full_disk_delays_and_loses_nothing),
 	};
 

@@ -180,14 +180,14 @@ bad_statements_are_refused(void **unused)
 	e = statement(w);
 	e.header.time_ms = MESH_TIME_MS + w->now_ms - LIMIT_FRESH_MS - 1;
 	e.statement.seen_ms = e.header.time_ms;
-	forged_refused(w, 1, 1, &e, 1, ERR_STALE); /* 30 s old on its author's own link */
+	forged_refused(w, 1, 1, &e, 3, ERR_STALE); /* 30 s old on its author's own link */
 	e = statement(w);
 	e.header.time_ms = MESH_TIME_MS + w->now_ms - LIMIT_RELAYED_MS - 1;
 	e.statement.seen_ms = e.header.time_ms;
-	forged_refused(w, 1, 2, &e, 1, ERR_STALE); /* ten minutes old, relayed */
+	forged_refused(w, 1, 2, &e, 5, ERR_STALE); /* ten minutes old, relayed */
 	e = statement(w);
 	e.statement.seen_ms -= LIMIT_GROUNDS_MS + 1;
-	forged_refused(w, 1, 1, &e, 1, ERR_STALE); /* seen long before it was said */
+	forged_refused(w, 1, 1, &e, 7, ERR_STALE); /* seen long before it was said */
 	world_free(w);
 }
 
