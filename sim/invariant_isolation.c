@@ -156,6 +156,14 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	g->held = 0;
 }
 
+/* L1: k independent witnesses' statements. */
+static bool
+may_restrict(const struct sim *s, size_t host, member_index subject)
+{
+	return truth_witnesses(s, s->hosts[host].observed, subject) >=
+	       electorate_k(authority_current(s->authority));
+}
+
 static void
 check_subject(struct sim *s, size_t host, member_index subject, bool synced)
 {
@@ -167,7 +175,8 @@ check_subject(struct sim *s, size_t host, member_index subject, bool synced)
 	core_view_member(h->core, subject, &v);
 	quarantined = v.status == STATUS_QUARANTINED;
 	if ((quarantined || h->kernel[subject] >= STRENGTH_CUT) && g->reasons == 0 &&
-	    reasons(s, host, subject) == 0 && (quarantined || g->cut_ms < s->now_ms))
+	    reasons(s, host, subject) == 0 &&
+	    (quarantined || (g->cut_ms < s->now_ms && !may_restrict(s, host, subject))))
 		violated(s, 1, "n%zu holds n%u %s without a reason", host, subject,
 		    quarantined ? "quarantined" : "cut");
 	if (h->kernel[subject] == STRENGTH_SEVER && (g->reasons & REASONS_CONDEMN) == 0 &&

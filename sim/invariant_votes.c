@@ -19,9 +19,8 @@ same_group(const struct sim *s, member_index a, member_index b)
 	return memcmp(s->authority->members[a].group, s->authority->members[b].group, 16) == 0;
 }
 
-/* Independent witnesses whose statements reached a host in time. */
-static size_t
-witnesses(const struct sim *s, int observed, member_index subject)
+size_t
+truth_witnesses(const struct sim *s, int observed, member_index subject)
 {
 	const struct record *list = ledger_about(s->ledger, subject, SHELF_STATEMENT);
 	size_t count = 0;
@@ -89,7 +88,7 @@ votes_draft(struct sim *s, size_t host, const struct entry *e)
 		violated(s, 2, "n%zu votes against itself or nobody", host);
 	if (electorate_weight_of(now, h->member) == 0)
 		violated(s, 2, "n%zu votes, but is no head", host);
-	heard = witnesses(s, h->observed, subject);
+	heard = truth_witnesses(s, h->observed, subject);
 	if (heard < electorate_k(now) &&
 	    !truth_touched(s, h->member, subject, LIMIT_GROUNDS_MS + 1000))
 		violated(s, 2,

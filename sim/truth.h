@@ -64,6 +64,9 @@ bool truth_has_fault(const struct sim *, enum fault);
 /* A touch of the witness's decoy from there within so long. */
 bool truth_touched(const struct sim *, member_index witness, member_index source, uint64_t within_ms);
 
+/* Independent witnesses whose statements reached an observed host in time. */
+size_t truth_witnesses(const struct sim *, int observed, member_index subject);
+
 /* The parts of invariants.c, in files of their own. */
 void isolation_delivered(struct sim *, size_t host, const struct payload *);
 void isolation_step(struct sim *, size_t host);
