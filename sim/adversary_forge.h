@@ -1,0 +1,32 @@
+/*
+ * adversary_forge: what liars write and do; each function is one behaviour of
+ * one of them, now.
+ */
+#ifndef SIM_ADVERSARY_FORGE_H
+#define SIM_ADVERSARY_FORGE_H
+#include "sim/adversary.h"
+
+#define ADVERSARY_HEARD 64
+
+struct adversaries {
+	member_index victim; /* of those that frame; or MEMBER_NONE */
+	member_index stolen; /* whose key they have; or MEMBER_NONE */
+	/* By member: the last sequence that they used, far beyond its core's. */
+	uint64_t *sequences;
+	struct payload *heard[ADVERSARY_HEARD];
+	size_t heard_count;
+};
+
+/* Against one honest host, together: statements, ballots, and the certificate if they suffice. */
+void adversary_frames(struct sim *, struct prng *, size_t host);
+void adversary_accuses(struct sim *, struct prng *, size_t host);
+void adversary_equivocates(struct sim *, struct prng *, size_t host);
+void adversary_replays(struct sim *, struct prng *, size_t host);
+void adversary_floods(struct sim *, struct prng *, size_t host);
+void adversary_spoofs(struct sim *, struct prng *, size_t host);
+void adversary_steals(struct sim *, struct prng *, size_t host);
+void adversary_reports(struct sim *, struct prng *, size_t host);
+void adversary_stuffs(struct sim *, struct prng *, size_t host);
+void adversary_maims(struct sim *, struct prng *, size_t host);
+
+#endif
