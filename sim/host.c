@@ -432,6 +432,17 @@ hear_message(struct sim *s, const struct happening *e)
 	host_step(s, e->to, &ev);
 }
 
+/* One network segment: the kernel knows every far end's link layer. */
+static void
+hear_neighbour(struct sim *s, size_t index, member_index member)
+{
+	struct core_event ev = { .input = CORE_NEIGHBOUR };
+
+	ev.neighbour.address = s->authority->members[member].address;
+	ev.neighbour.mac = s->authority->members[member].mac;
+	host_step(s, index, &ev);
+}
+
 static void
 hear_link(struct sim *s, const struct happening *e)
 {
@@ -442,6 +453,8 @@ hear_link(struct sim *s, const struct happening *e)
 	if (e->kind == HAPPEN_LINK_UP ? !l->up || l->life != e->life
 	                              : s->hosts[e->to].life != e->life)
 		return;
+	if (e->kind == HAPPEN_LINK_UP)
+		hear_neighbour(s, e->to, s->hosts[e->from].member);
 	ev.link.peer = s->hosts[e->from].member;
 	ev.link.address = s->authority->members[ev.link.peer].address;
 	host_step(s, e->to, &ev);

@@ -16,6 +16,9 @@ feed_left(struct sim *s, const struct record *r)
 	const struct entry_header *h = &r->header;
 	const struct record *other;
 
+	if (r->kind == ENTRY_PROOF && r->valid && truth_is_safe(s, r->subject))
+		violated(s, 10, "n%u proves that n%u, who is honest, contradicted itself",
+		    r->author, r->subject);
 	if (!truth_is_safe(s, r->author))
 		return;
 	if (!r->valid)

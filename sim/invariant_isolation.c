@@ -47,6 +47,18 @@ ballots_reached(const struct sim *s, int observed, member_index subject)
 	return false;
 }
 
+static bool
+contradiction_reached(const struct sim *s, int observed, member_index subject)
+{
+	for (const struct record *a = ledger_by(s->ledger, subject); a != NULL;
+	     a = a->next_by_author)
+		for (const struct record *b = a->next_by_author; b != NULL && has(a, observed);
+		     b = b->next_by_author)
+			if (has(b, observed) && ledger_contradict(a, b))
+				return true;
+	return false;
+}
+
 /* All that was ever brought to this host; remembered. */
 static uint8_t
 reasons(const struct sim *s, size_t host, member_index subject)
@@ -62,9 +74,16 @@ reasons(const struct sim *s, size_t host, member_index subject)
 	for (r = ledger_about(s->ledger, subject, SHELF_CERTIFICATE); r != NULL; r = r->next)
 		if (has(r, observed) && r->level == LEVEL_QUARANTINE)
 			g->reasons |= REASON_CERTIFICATE;
+	for (r = ledger_about(s->ledger, subject, SHELF_PROOF); r != NULL; r = r->next)
+		if (has(r, observed))
+			g->reasons |= REASON_PROOF;
 	if ((g->reasons & (REASON_CERTIFICATE | REASON_BALLOTS)) == 0 &&
 	    ballots_reached(s, observed, subject))
 		g->reasons |= REASON_BALLOTS;
+	/* Last, for it takes longest: did it sign two entries that contradict? */
+	if (g->reasons == 0 && !truth_is_safe(s, subject) &&
+	    contradiction_reached(s, observed, subject))
+		g->reasons |= REASON_PROOF;
 	return g->reasons;
 }
 
@@ -174,18 +193,16 @@ check_subject(struct sim *s, size_t host, member_index subject, bool synced)
 
 	core_view_member(h->core, subject, &v);
 	quarantined = v.status == STATUS_QUARANTINED;
-	if ((quarantined || h->kernel[subject] >= STRENGTH_CUT) && g->reasons == 0 &&
-	    reasons(s, host, subject) == 0 &&
-	    (quarantined || (g->cut_ms < s->now_ms && !may_restrict(s, host, subject))))
-		violated(s, 1, "n%zu holds n%u %s without a reason", host, subject,
-		    quarantined ? "quarantined" : "cut");
+	if (quarantined && g->reasons == 0 && reasons(s, host, subject) == 0)
+		violated(s, 1, "n%zu holds n%u quarantined without a reason", host, subject);
+	if (h->kernel[subject] >= STRENGTH_CUT && g->reasons == 0 && g->cut_ms < s->now_ms &&
+	    !may_restrict(s, host, subject) && reasons(s, host, subject) == 0)
+		violated(s, 1, "n%zu cuts n%u without a reason", host, subject);
 	if (h->kernel[subject] == STRENGTH_SEVER && (g->reasons & REASONS_CONDEMN) == 0 &&
 	    (reasons(s, host, subject) & REASONS_CONDEMN) == 0)
 		violated(s, 1, "n%zu severs n%u, who is not condemned", host, subject);
 	if (quarantined && h->kernel[subject] < STRENGTH_CUT)
 		violated(s, 6, "n%zu holds n%u quarantined, but data passes", host, subject);
-	if (quarantined && g->reasons == 0)
-		reasons(s, host, subject);
 	check_lasts(s, host, subject, quarantined);
 	if (!synced && h->kernel[subject] < STRENGTH_HOLD)
 		violated(s, 8, "data passes between n%zu and n%u before first sync", host, subject);

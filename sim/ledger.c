@@ -20,7 +20,8 @@ ledger_new(const struct authority *authority)
 	l->authority = authority;
 	if (map_new(sizeof(struct hash), 1, &l->by_name) != ERR_OK ||
 	    map_new(sizeof(struct place), 1, &l->by_place) != ERR_OK ||
-	    (l->subjects = calloc(LIMIT_MEMBERS, sizeof(*l->subjects))) == NULL)
+	    (l->subjects = calloc(LIMIT_MEMBERS, sizeof(*l->subjects))) == NULL ||
+	    (l->authors = calloc(LIMIT_MEMBERS, sizeof(struct record *))) == NULL)
 		abort();
 	return l;
 }
@@ -36,6 +37,7 @@ ledger_free(struct ledger *l)
 	}
 	free(l->all);
 	free(l->subjects);
+	free(l->authors);
 	map_free(l->by_name);
 	map_free(l->by_place);
 	free(l);
@@ -132,14 +134,14 @@ subject_of_proof(const struct ledger *l, const struct proof *p)
 		    (author = authority_find(l->authority, &h[i].author)) == MEMBER_NONE ||
 		    !is_signed_by(l, author, DOMAIN_ENTRY, envelope.body, &envelope.signature))
 			return MEMBER_NONE;
-		crypto->sha256(crypto->context, "", envelope.body.data, envelope.body.size_bytes,
-		    &hash[i]);
+		crypto->sha256(
+		    crypto->context, "", envelope.body.data, envelope.body.size_bytes, &hash[i]);
 	}
 	if (!node_id_equal(&h[0].author, &h[1].author) || h[0].incarnation != h[1].incarnation)
 		return MEMBER_NONE;
-	if (h[0].sequence == h[1].sequence ? hash_equal(&hash[0], &hash[1])
-	                                   : h[0].sequence + 1 != h[1].sequence ||
-	                                         hash_equal(&hash[0], &h[1].previous))
+	if (h[0].sequence == h[1].sequence
+	        ? hash_equal(&hash[0], &hash[1])
+	        : h[0].sequence + 1 != h[1].sequence || hash_equal(&hash[0], &h[1].previous))
 		return MEMBER_NONE;
 	return author;
 }
@@ -250,6 +252,10 @@ add(struct ledger *l, struct record *r)
 	}
 	l->all[l->count++] = r;
 	put(l->by_name, &r->name, r);
+	if (r->signed_well) {
+		r->next_by_author = l->authors[r->author];
+		l->authors[r->author] = r;
+	}
 	if (r->valid) {
 		struct record **shelf = &l->subjects[r->subject][ledger_shelf(r->kind)];
 
@@ -320,4 +326,24 @@ const struct record *
 ledger_about(const struct ledger *l, member_index subject, enum shelf shelf)
 {
 	return l->subjects[subject][shelf];
+}
+
+const struct record *
+ledger_by(const struct ledger *l, member_index author)
+{
+	return l->authors[author];
+}
+
+bool
+ledger_contradict(const struct record *a, const struct record *b)
+{
+	const struct entry_header *h = &a->header, *g = &b->header;
+
+	if (h->incarnation != g->incarnation)
+		return false;
+	if (h->sequence == g->sequence)
+		return !hash_equal(&a->hash, &b->hash);
+	if (h->sequence + 1 == g->sequence)
+		return !hash_equal(&a->hash, &g->previous);
+	return g->sequence + 1 == h->sequence && !hash_equal(&b->hash, &h->previous);
 }

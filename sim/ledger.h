@@ -26,6 +26,7 @@ struct record {
 	bool left;                    /* somebody received it; else only its author's host has it */
 	uint64_t reached;             /* bits of the observed hosts */
 	struct record *next;          /* of the same subject and kind */
+	struct record *next_by_author; /* signed well */
 	struct payload *bytes;
 };
 
@@ -47,6 +48,7 @@ struct ledger {
 	struct record **all;           /* in order of birth */
 	size_t count, room;
 	struct record *(*subjects)[SHELF_COUNT]; /* by member: lists, latest first; valid ones only */
+	struct record **authors;       /* likewise, signed well */
 };
 
 enum shelf ledger_shelf(enum entry_kind);
@@ -59,6 +61,9 @@ bool ledger_left(struct ledger *, struct record *);
 /* What left first of its author's for this place; or NULL. */
 const struct record *ledger_at(const struct ledger *, member_index author, uint64_t incarnation,
     uint64_t sequence);
+const struct record *ledger_by(const struct ledger *, member_index author);
+/* Do two entries of one author convict it? */
+bool ledger_contradict(const struct record *, const struct record *);
 const struct record *ledger_about(const struct ledger *, member_index subject, enum shelf);
 
 #endif

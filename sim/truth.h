@@ -17,9 +17,10 @@ enum reason {
 	REASON_PRECAUTION = 1,
 	REASON_CONFESSION = 2,
 	REASON_CERTIFICATE = 4,
-	REASON_BALLOTS = 8 /* a quorum of them, no certificate yet */
+	REASON_BALLOTS = 8, /* a quorum of them, no certificate yet */
+	REASON_PROOF = 16   /* one, or two entries that make one */
 };
-#define REASONS_CONDEMN (REASON_CONFESSION | REASON_CERTIFICATE | REASON_BALLOTS)
+#define REASONS_CONDEMN (REASON_CONFESSION | REASON_CERTIFICATE | REASON_BALLOTS | REASON_PROOF)
 
 struct given {
 	uint8_t reasons;  /* enum reason, ever */
