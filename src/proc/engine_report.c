@@ -146,6 +146,33 @@ put_touch(const struct engine *e, struct text *t, const struct core_action *acti
 	    cause_text(action->notice.cause), engine_decision(e, action));
 }
 
+/* What a decision means, in words. */
+static void
+put_decision(struct text *t, const struct core_action *action)
+{
+	if (action->notice.notice == NOTICE_VERDICT)
+		text_put(t, " level=%s",
+		    action->notice.level == LEVEL_RELEASE ? "release" : "quarantine");
+	else if (action->notice.notice == NOTICE_RESTRICTED)
+		text_put(t, " %s",
+		    action->notice.error == ERR_OK ? "cut without a vote"
+		                                   : "not cut: as many as may be are already");
+	else if (action->notice.notice == NOTICE_RELEASE)
+		text_put(t, " verified operator asks to readmit");
+	else if (action->notice.notice == NOTICE_RELEASED)
+		text_put(t, " verified readmitted: the round is over");
+}
+
+static bool
+is_alarm(const struct core_action *action)
+{
+	enum notice notice = action->notice.notice;
+
+	return action->notice.error != ERR_OK ||
+	       (notice >= NOTICE_LOST_STATE && notice != NOTICE_RELEASE &&
+	           notice != NOTICE_RELEASED);
+}
+
 static void
 log_notice(const struct engine *e, const struct core_action *action)
 {
@@ -171,9 +198,10 @@ log_notice(const struct engine *e, const struct core_action *action)
 	    action->notice.notice == NOTICE_CERTIFICATE)
 		text_put(&t, " verified %s",
 		    action->notice.standing ? "stands: quarantined" : "does not stand: attacked");
+	put_decision(&t, action);
 	if (action->notice.error != ERR_OK)
 		text_put(&t, " error=\"%s\"", err_text(action->notice.error));
-	if (action->notice.error != ERR_OK || action->notice.notice >= NOTICE_LOST_STATE)
+	if (is_alarm(action))
 		log_warn("%s", t.bytes);
 	else
 		log_info("%s", t.bytes);
@@ -230,6 +258,7 @@ engine_notice(struct engine *e, const struct core_action *action)
 	/* The page shows a change of state at once, not at the next heartbeat. */
 	if (action->notice.notice == NOTICE_TOUCH || action->notice.notice == NOTICE_SELF_REPORT ||
 	    action->notice.notice == NOTICE_CERTIFICATE ||
-	    action->notice.notice == NOTICE_STAND_DOWN)
+	    action->notice.notice == NOTICE_STAND_DOWN ||
+	    action->notice.notice == NOTICE_RESTRICTED || action->notice.notice == NOTICE_RELEASED)
 		e->heartbeat_ms = loop_now_ms() + LIMIT_REPORT_DELAY_MS;
 }
