@@ -31,7 +31,7 @@ check_subject(struct world *w, size_t node, size_t subject)
 	struct world_node *n = &w->nodes[node];
 	struct core_member_view v = world_view(w, node, subject);
 	struct core_view view = world_core_view(w, node);
-	bool quorum = v.votes >= (w->mesh.count - 1) / 2 + 1 && v.votes >= 2;
+	bool quorum = v.votes >= (w->config.count - 1) / 2 + 1 && v.votes >= 2;
 	bool condemned = v.certified || v.confessed || v.proven;
 
 	check(v.status != STATUS_QUARANTINED || v.precaution_stands || condemned || quorum,

@@ -37,6 +37,24 @@ world_member(const struct world *w, size_t node)
 	return mesh_at(&w->mesh, (member_index)node);
 }
 
+static void
+make_operator(size_t i, Protos__Enrolment *e)
+{
+	(void)i;
+	e->role = PROTOS__ROLE__ROLE_OPERATOR;
+}
+
+static void
+append_operator(struct mesh *m)
+{
+	size_t i;
+
+	m->change_enrolment = make_operator;
+	i = mesh_append_member(m);
+	m->members[i].role = PROTOS__ROLE__ROLE_OPERATOR;
+	m->change_enrolment = NULL;
+}
+
 struct world *
 world_new(const struct world_config *config)
 {
@@ -51,6 +69,8 @@ world_new(const struct world_config *config)
 	for (size_t i = 0; i < config->weightless; i++)
 		w->mesh.members[i].weight = 0;
 	mesh_pack(&w->mesh);
+	if (config->operator)
+		append_operator(&w->mesh);
 	assert_ok(mesh_parse(&w->mesh));
 	prng_seed(&w->network.prng, config->seed);
 	w->network.delay_min_ms = config->delay_min_ms;

@@ -1,19 +1,17 @@
 /*
  * Who was isolated is readmitted by an operator's request and a quorum: five
- * heads, b to f; a is the operator's.
+ * heads, b to f; a is down and has no weight, g is the operator.
  */
 #include "sim/checker.h"
 
-#define OPERATOR 0
-#define FIRST    1
-#define HEADS    5
+#define FIRST 1
+#define HEADS 5
 
 static struct world *
 five(enum policy policy)
 {
 	struct world_config config = {
-		.count = HEADS + 1, .seed = 1, .policy = policy, .weightless = 1
-	};
+		.count = HEADS + 1, .seed = 1, .policy = policy, .weightless = 1, .operator= true };
 	struct world *w = world_new(&config);
 
 	for (size_t i = FIRST; i <= HEADS; i++)
@@ -44,7 +42,7 @@ request(const struct world *w, size_t node, size_t subject)
 static void
 submit(struct world *w, size_t node, struct entry *e)
 {
-	struct span bytes = world_forge(w, OPERATOR, e, MESH_TIME_MS + w->now_ms);
+	struct span bytes = world_forge(w, w->config.count, e, MESH_TIME_MS + w->now_ms);
 
 	world_submit(w, node, bytes);
 	free((void *)(uintptr_t)bytes.data);
@@ -122,16 +120,16 @@ a_precaution_is_lifted(void **unused)
 	ask(w, 3, 1);
 	assert_true(world_view(w, 3, 1).release_asked);
 	world_run(w, 2000);
-	assert_string_equal(world_trace(w), "d: release b from a\n"
+	assert_string_equal(world_trace(w), "d: release b from g\n"
 	                                    "d: release-verdict b from d\n"
 	                                    "b: release-verdict b from d\n"
 	                                    "c: release-verdict b from d\n"
 	                                    "e: release-verdict b from d\n"
 	                                    "f: release-verdict b from d\n"
-	                                    "b: release b from a\n"
-	                                    "c: release b from a\n"
-	                                    "e: release b from a\n"
-	                                    "f: release b from a\n"
+	                                    "b: release b from g\n"
+	                                    "c: release b from g\n"
+	                                    "e: release b from g\n"
+	                                    "f: release b from g\n"
 	                                    "c: release-verdict b from c\n"
 	                                    "e: release-verdict b from e\n"
 	                                    "f: release-verdict b from f\n"
@@ -347,7 +345,7 @@ two_requests_at_once(void **unused)
 	ask(w, 2, 1);
 	e = request(w, 4, 1);
 	e.release.kind = RELEASE_OVERTURNED;
-	bytes = world_forge(w, OPERATOR, &e, MESH_TIME_MS + w->now_ms + 1);
+	bytes = world_forge(w, w->config.count, &e, MESH_TIME_MS + w->now_ms + 1);
 	world_submit(w, 4, bytes);
 	free((void *)(uintptr_t)bytes.data);
 	world_run(w, 1000);
@@ -416,9 +414,11 @@ a_witness_waits_for_its_own_grounds(void **unused)
 static void
 few_heads_wait_for_all(void **unused)
 {
-	struct world_config config = {
-		.count = 5, .seed = 1, .policy = POLICY_ASSUME_BREACH, .weightless = 1
-	};
+	struct world_config config = { .count = 5,
+		.seed = 1,
+		.policy = POLICY_ASSUME_BREACH,
+		.weightless = 1,
+		.operator= true };
 	struct world *w = world_new(&config);
 
 	(void)unused;
