@@ -24,6 +24,7 @@ struct crypto {
 #define DOMAIN_ID        "phalanx/id/1"
 #define DOMAIN_MESH      "phalanx/mesh/1"
 #define DOMAIN_INCIDENT  "phalanx/incident/1"
+#define DOMAIN_RING      "phalanx/ring/1" /* places on the rings */
 #define DOMAIN_KEY       "phalanx/key/1" /* decision keys of anti-entropy */
 
 #endif

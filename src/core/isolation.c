@@ -83,7 +83,7 @@ isolation_update(struct core *c, member_index subject)
 	enum strength strength;
 	uint64_t until_ms;
 
-	if (!c->started || subject == c->self)
+	if (!c->started || !is_other_node(c, subject))
 		return;
 	strength = demanded(c, subject, &until_ms);
 	if (strength == isolation_in_force(c, subject) && until_ms == i->in_force_until_ms)
@@ -124,7 +124,7 @@ reach_next(struct core *c)
 	struct isolation *i = &peer_of(c, next)->isolation;
 	uint64_t until_ms;
 
-	if (next != c->self && !i->own && e->now != e->before) {
+	if (is_other_node(c, next) && !i->own && e->now != e->before) {
 		if (demanded(c, next, &until_ms) != e->now || until_ms != 0) {
 			i->in_force = e->before;
 			i->own = true;
