@@ -265,6 +265,8 @@ perform(struct sim *s, size_t index, const struct core_action *a)
 		flushed.number = a->flush.token;
 		queue_add(&s->queue, fabric_arrived_ms(s, index) + 1, &flushed);
 		break;
+	case CORE_DO_ROSTER:
+		break;
 	case CORE_DO_CLOSE:
 		trace_line(&s->trace, s->now_ms, "n%zu closes n%u: %s", index, a->close.peer,
 		    err_text(a->close.error));

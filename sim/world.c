@@ -393,6 +393,9 @@ perform(struct world *w, size_t node, const struct core_action *a)
 	case CORE_DO_CLOSE:
 		trace(w, "%c: close %c", letter(node), letter(a->close.peer));
 		break;
+	case CORE_DO_ROSTER:
+		trace(w, "%c: records from %c", letter(node), letter(a->roster.from));
+		break;
 	case CORE_DO_NOTICE:
 		trace_notice(w, node, a);
 		break;

@@ -24,6 +24,7 @@
 #define LIMIT_EPOCHS          64          /* kept in a roster */
 #define LIMIT_REASON_BYTES    512         /* of a Release */
 #define LIMIT_ROSTER_PART_BYTES (48 * 1024)
+#define LIMIT_ROSTER_RECORD_BYTES (256 * 1024) /* an epoch of LIMIT_MEMBERS */
 
 /* time, milliseconds unless named otherwise */
 #define LIMIT_WINDOW_S        600
@@ -52,6 +53,8 @@
 #define LIMIT_SYNC_SETTLE_MS  1000 /* equal roots for so long are first sync */
 #define LIMIT_TREE_MS         (LIMIT_RELAYED_MS - LIMIT_FRESH_MS) /* statements and verdicts in the tree */
 #define LIMIT_APPEND_RETRY_MS 200
+#define LIMIT_ROSTER_ASK_MS   5000         /* without a proven record: another peer is asked */
+#define LIMIT_ROSTER_RETRY_MS (60 * 1000)  /* and this one not for so long */
 
 /* state */
 #define LIMIT_REPLAY_WINDOW    1024 /* sequences an author */

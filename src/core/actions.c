@@ -4,7 +4,7 @@
 
 #define CHUNK_BYTES   4096
 #define NOTICE_ROOM   128  /* of the list, kept free of reports */
-#define SMALL_MESSAGE 4096 /* every link message but SyncItems */
+#define SMALL_MESSAGE 4096 /* every link message but SyncItems and RosterPart */
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -62,6 +62,7 @@ phase(enum core_do what)
 		return 1;
 	case CORE_DO_FLUSH:
 	case CORE_DO_CLOSE:
+	case CORE_DO_ROSTER:
 		return 2;
 	case CORE_DO_KEEP:
 	case CORE_DO_APPEND:
@@ -162,7 +163,8 @@ actions_send(struct outbox *o, struct span bytes, member_index to, member_index 
 bool
 actions_send_link_message(struct outbox *o, const struct entry *entry, member_index to)
 {
-	size_t body_room = entry->kind == ENTRY_SYNC_ITEMS ? LIMIT_BODY_BYTES : SMALL_MESSAGE;
+	bool large = entry->kind == ENTRY_SYNC_ITEMS || entry->kind == ENTRY_ROSTER_PART;
+	size_t body_room = large ? LIMIT_BODY_BYTES : SMALL_MESSAGE;
 	size_t body_bytes = body_room, size_bytes;
 	uint8_t *body, *bytes;
 

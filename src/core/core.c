@@ -109,6 +109,7 @@ core_free(struct core *c)
 	for (size_t i = 0; i < c->page_count * PEERS_A_PAGE; i++)
 		ballots_free(&peer_of(c, i)->incident);
 	spread_free(c);
+	records_free(c);
 	conviction_free(c);
 	links_free(c);
 	isolation_free(c);
@@ -210,6 +211,10 @@ dispatch(struct core *c, const struct core_event *ev)
 		break;
 	case CORE_CONFESS:
 		confess(c, ev->confess.reason, &ev->confess.evidence_digest);
+		break;
+	case CORE_ROSTER:
+		if (ev->roster.next == NULL)
+			records_refused(c, ev->roster.error);
 		break;
 	}
 }

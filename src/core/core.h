@@ -50,7 +50,8 @@ enum core_input {
 	CORE_FLUSHED,    /* the send queues of CORE_DO_FLUSH's token are empty */
 	CORE_NEIGHBOUR,  /* the kernel's neighbour table: address now has this mac */
 	CORE_CONFESS,    /* tamper with Phalanx, or the operator's command */
-	CORE_SUBMITTED   /* an Envelope from this host's console or the coordinator: as if relayed */
+	CORE_SUBMITTED,  /* an Envelope from this host's console or the coordinator: as if relayed */
+	CORE_ROSTER      /* the CA's records grew: what CORE_DO_ROSTER asked for, or from disk */
 };
 
 struct core_touch {
@@ -103,6 +104,13 @@ struct core_event {
 		struct {
 			struct span bytes;
 		} submitted;
+		struct {
+			/* Extends the one before, member by member; outlives the core.  The
+			 * one before is not looked at again.  NULL: what CORE_DO_ROSTER
+			 * brought proves nothing, for this reason. */
+			const struct roster *next;
+			enum err error;
+		} roster;
 	};
 };
 
@@ -116,6 +124,7 @@ enum core_do {
 	CORE_DO_KEEP,        /* a received Envelope: persist it */
 	CORE_DO_FLUSH,       /* tell CORE_FLUSHED when what was sent so far has left */
 	CORE_DO_CLOSE,       /* close a peer's link */
+	CORE_DO_ROSTER,      /* records that follow ours: prove and keep them, then CORE_ROSTER */
 	CORE_DO_NOTICE       /* for the log, the coordinator and people */
 };
 
@@ -138,7 +147,8 @@ enum notice {
 	NOTICE_RESTRICTED,      /* L1 against subject began; error AGAIN: the cap forbade it */
 	NOTICE_PROOF,           /* of an equivocation, accepted or written */
 	NOTICE_RELEASE,         /* an operator's request was accepted */
-	NOTICE_RELEASED         /* RELEASE certificate: the round is over */
+	NOTICE_RELEASED,        /* RELEASE certificate: the round is over */
+	NOTICE_ROSTER_FORK      /* a peer's records contradict ours: the CA signed two histories */
 };
 
 enum cause { /* why, for NOTICE_TOUCH */
@@ -188,6 +198,11 @@ struct core_action {
 			member_index peer;
 			enum err error;
 		} close;
+		struct {
+			member_index from;
+			uint64_t offset; /* bytes of the roster that we hold: these follow */
+			struct span records;
+		} roster;
 		struct {
 			enum notice notice;
 			enum cause cause;

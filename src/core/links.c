@@ -147,6 +147,7 @@ send_hello(struct core *c, member_index peer)
 	e.hello.yours = head_of(c, peer);
 	e.hello.mine = head_of(c, c->self);
 	e.hello.root = objects_root(&c->objects);
+	e.hello.roster_bytes = records_held(c);
 	(void)actions_send_link_message(&c->outbox, &e, peer);
 }
 
@@ -157,7 +158,11 @@ links_up(struct core *c, member_index peer, const struct address *address)
 
 	/* A new link to an old peer has no new budget. */
 	*link = (struct link){
-		.up = true, .address = *address, .checks = link->checks, .refusals = link->refusals
+		.up = true,
+		.address = *address,
+		.checks = link->checks,
+		.refusals = link->refusals,
+		.records_after_ms = link->records_after_ms,
 	};
 	c->link_macs[peer] = links_mac_of(c, address);
 	draw_near(c, peer);
@@ -179,6 +184,7 @@ links_down(struct core *c, member_index peer)
 {
 	peer_of(c, peer)->link.up = false;
 	live(c, peer, LIVENESS_UNLINKED);
+	records_unlinked(c, peer);
 	sync_evaluate(c);
 }
 
@@ -191,6 +197,7 @@ links_hello(struct core *c, member_index from, const struct hello *hello)
 	sync_claim(c, from, &hello->yours);
 	sync_serve_head(c, from, &mine);
 	sync_root(c, from, hello->root);
+	records_told(c, from, hello->roster_bytes);
 }
 
 /* Our own, the recipient's as we hold it, then others in turn. */
@@ -208,6 +215,7 @@ send_ping(struct core *c, member_index to, uint32_t nonce, bool answer)
 	p->answer = answer;
 	p->time_ms = c->unix_ms;
 	p->root = objects_root(&c->objects);
+	p->roster_bytes = records_held(c);
 	p->heads[0] = head_of(c, c->self);
 	p->head_count = p->heads[0].sequence != 0;
 	p->heads[p->head_count] = head_of(c, to);
@@ -250,6 +258,7 @@ links_ping(struct core *c, member_index from, const struct ping *ping)
 	}
 	sync_serve_head(c, from, &theirs);
 	sync_root(c, from, ping->root);
+	records_told(c, from, ping->roster_bytes);
 	if (!ping->answer)
 		send_ping(c, from, ping->nonce, true);
 }

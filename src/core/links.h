@@ -25,6 +25,7 @@ struct link {
 	unsigned bad_signatures;
 	uint64_t exchange_ms;     /* when we last asked for an exchange; 0: never */
 	uint64_t served_ms;       /* when we last sent it its own newest entry */
+	uint64_t records_after_ms; /* it did not deliver records: not asked again before */
 	size_t next_bucket;       /* where the next answer begins, ... */
 	size_t next_item;         /* ... and behind how many of its objects */
 };

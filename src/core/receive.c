@@ -65,12 +65,25 @@ refuse(struct core *c, member_index from, member_index author, enum via via, enu
 
 /* ---- the ways in ---------------------------------------------------------------- */
 
+/* Of an epoch that we do not know yet: who accepted it has the record. */
+static bool
+is_of_the_future(const struct core *c, struct span body)
+{
+	struct entry_header header;
+	enum entry_kind kind;
+
+	return entry_peek(body, &header, &kind) == ERR_OK &&
+	       header.epoch > epoch_number(roster_current(c->roster));
+}
+
 static void
 receive_from(struct core *c, member_index from, enum via via, struct span bytes)
 {
 	struct arrival a = { .via = via, .from = from, .bytes = bytes, .author = MEMBER_NONE };
 	enum err err = admit(c, &a);
 
+	if (err == ERR_EPOCH && is_of_the_future(c, a.envelope.body))
+		records_missed(c, from);
 	if (err != ERR_OK)
 		refuse(c, from, a.author, via, err);
 }
@@ -118,8 +131,9 @@ receive_link_message(struct core *c, member_index from, const struct envelope *e
 		sync_items(c, from, &e.sync_items);
 		return ERR_OK;
 	case ENTRY_ROSTER_ASK:
+		return records_ask(c, from, &e.roster_ask);
 	case ENTRY_ROSTER_PART:
-		return ERR_UNSUPPORTED;
+		return records_part(c, from, &e.roster_part);
 	case ENTRY_STATEMENT:
 	case ENTRY_VERDICT:
 	case ENTRY_SELF_REPORT:

@@ -21,6 +21,7 @@
 #include "core/precaution.h"
 #include "core/prune.h"
 #include "core/receive.h"
+#include "core/records.h"
 #include "core/release.h"
 #include "core/restrict.h"
 #include "core/rounds.h"
@@ -87,6 +88,7 @@ struct core {
 	struct convictions convictions;
 	struct self_reports self_reports;
 	struct relays relays;
+	struct records records;
 	struct everybody everybody;
 	struct waiting waiting;
 	struct local_cuts local_cuts;

@@ -133,6 +133,8 @@ notice_text(enum notice notice)
 		return "equivocation";
 	case NOTICE_BLAST_RADIUS:
 		return "blast-radius";
+	case NOTICE_ROSTER_FORK:
+		return "roster-fork";
 	case NOTICE_PROOF:
 		return "proof";
 	case NOTICE_RESTRICTED:

@@ -384,6 +384,10 @@ engine_carry_out(struct engine *e, const struct core_action *action)
 		close.error = action->close.error;
 		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
 		break;
+	case CORE_DO_ROSTER:
+		log_info("roster: peer %u has %zu bytes more", action->roster.from,
+		    action->roster.records.size_bytes);
+		break;
 	case CORE_DO_NOTICE:
 		engine_notice(e, action);
 		break;

@@ -243,6 +243,7 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_BLAST_RADIUS:
 	case NOTICE_PROOF:
 	case NOTICE_RESTRICTED:
+	case NOTICE_ROSTER_FORK:
 		break;
 	}
 }

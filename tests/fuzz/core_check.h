@@ -101,7 +101,7 @@ check_notice(const struct core_action *a)
 	PROMISE(a->notice.subject == MEMBER_NONE || is_member(a->notice.subject));
 	PROMISE(a->notice.peer == MEMBER_NONE || is_member(a->notice.peer));
 	PROMISE(a->notice.error < ERR_COUNT && a->notice.votes < MEMBERS);
-	PROMISE(a->notice.notice >= NOTICE_TOUCH && a->notice.notice <= NOTICE_RELEASED);
+	PROMISE(a->notice.notice >= NOTICE_TOUCH && a->notice.notice <= NOTICE_ROSTER_FORK);
 	touch_bytes(a->notice.object);
 }
 
@@ -133,6 +133,9 @@ check_action(struct world *w, const struct core_action *a, const struct core_vie
 		check_envelope(a->keep.bytes, true);
 		return;
 	case CORE_DO_FLUSH:
+		return;
+	case CORE_DO_ROSTER:
+		PROMISE(is_member(a->roster.from) && a->roster.records.size_bytes > 0);
 		return;
 	case CORE_DO_CLOSE:
 		PROMISE(is_member(a->close.peer) && a->close.peer != w->config.self);
