@@ -13,7 +13,7 @@ compile = ninja -C $(1) -j$(JOBS) $(2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral test unit bench soak lint
+        attack attack-all attack-lateral test unit bench mutants soak lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ unit: build asan ## unit tests and the simulated network only, release and sanit
 
 bench: build ## measure latency, memory, idle CPU and throughput (docs/benchmarks.md)
 	@tests/bench/run
+
+mutants: build ## plant each bug of sim/mutants/list: does the simulator see it? (SAMPLE=N: only so many)
+	@scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
 soak: build asan ## longer sweeps, and each fuzzer for a minute
 	@scripts/soak
