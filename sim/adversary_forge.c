@@ -207,7 +207,7 @@ adversary_floods(struct sim *s, struct prng *prng, size_t host)
 {
 	member_index me = (member_index)host;
 
-	for (size_t n = 50 + prng_below(prng, 100); n > 0; n--) {
+	for (size_t n = 20 + prng_below(prng, 150) * (prng_below(prng, 8) == 0); n > 0; n--) {
 		struct entry e = accusation(s, me, any_member(s, prng, me));
 
 		tell(s, host, forge(s, me, &e), EVERYBODY);

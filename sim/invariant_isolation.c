@@ -179,8 +179,7 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 static bool
 may_restrict(const struct sim *s, size_t host, member_index subject)
 {
-	return truth_witnesses(s, s->hosts[host].observed, subject) >=
-	       electorate_k(authority_current(s->authority));
+	return truth_witnesses(s, host, subject) >= electorate_k(authority_current(s->authority));
 }
 
 static void
@@ -257,7 +256,7 @@ isolation_booted(struct sim *s, size_t host)
 		struct record *r =
 		    ledger_enter(s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
 
-		r->reached |= 1ULL << h->observed;
+		truth_reached(s, host, r);
 		if (!r->valid || r->subject == h->member)
 			continue;
 		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE)

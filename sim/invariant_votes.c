@@ -20,21 +20,21 @@ same_group(const struct sim *s, member_index a, member_index b)
 }
 
 size_t
-truth_witnesses(const struct sim *s, int observed, member_index subject)
+truth_witnesses(const struct sim *s, size_t host, member_index subject)
 {
-	const struct record *list = ledger_about(s->ledger, subject, SHELF_STATEMENT);
+	const struct given *g = &truth_of(s, host)->given[subject];
 	size_t count = 0;
 
-	for (const struct record *r = list; r != NULL; r = r->next) {
-		const struct record *earlier = list;
+	for (size_t i = 0; i < g->heard_count; i++) {
+		size_t earlier = 0;
 
-		if ((r->reached >> observed & 1) == 0 || r->born_ms + HEARD_WITHIN_MS < s->now_ms)
+		if (g->heard[i].born_ms + HEARD_WITHIN_MS < s->now_ms)
 			continue;
-		while (earlier != r && ((earlier->reached >> observed & 1) == 0 ||
-		                           earlier->born_ms + HEARD_WITHIN_MS < s->now_ms ||
-		                           !same_group(s, earlier->author, r->author)))
-			earlier = earlier->next;
-		count += earlier == r;
+		while (earlier < i &&
+		       (g->heard[earlier].born_ms + HEARD_WITHIN_MS < s->now_ms ||
+		           !same_group(s, g->heard[earlier].witness, g->heard[i].witness)))
+			earlier++;
+		count += earlier == i;
 	}
 	return count;
 }
@@ -88,7 +88,7 @@ votes_draft(struct sim *s, size_t host, const struct entry *e)
 		violated(s, 2, "n%zu votes against itself or nobody", host);
 	if (electorate_weight_of(now, h->member) == 0)
 		violated(s, 2, "n%zu votes, but is no head", host);
-	heard = truth_witnesses(s, h->observed, subject);
+	heard = truth_witnesses(s, host, subject);
 	if (heard < electorate_k(now) &&
 	    !truth_touched(s, h->member, subject, LIMIT_GROUNDS_MS + 1000))
 		violated(s, 2,

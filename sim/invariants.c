@@ -23,8 +23,13 @@ invariants_init(struct sim *s)
 void
 invariants_free(struct sim *s)
 {
-	for (size_t i = 0; i < OBSERVED_MAX; i++)
-		free(s->truth->observed[i].given);
+	for (size_t i = 0; i < OBSERVED_MAX; i++) {
+		struct given *given = s->truth->observed[i].given;
+
+		for (size_t m = 0; given != NULL && m < s->count; m++)
+			free(given[m].heard);
+		free(given);
+	}
 	free(s->truth->touched);
 	free(s->truth->has_touched);
 	free(s->truth->convicted_ms);
@@ -78,6 +83,31 @@ truth_touched(const struct sim *s, member_index witness, member_index source, ui
 }
 
 void
+truth_reached(struct sim *s, size_t host, struct record *r)
+{
+	uint64_t bit = 1ULL << s->hosts[host].observed;
+	struct given *g;
+	size_t i = 0;
+
+	if ((r->reached & bit) != 0)
+		return;
+	r->reached |= bit;
+	if (!r->valid || r->kind != ENTRY_STATEMENT)
+		return;
+	g = &truth_of(s, host)->given[r->subject];
+	while (i < g->heard_count && g->heard[i].witness != r->author)
+		i++;
+	if (i == g->heard_count) {
+		g->heard = reallocarray(g->heard, ++g->heard_count, sizeof(*g->heard));
+		if (g->heard == NULL)
+			abort();
+		g->heard[i] = (struct heard){ .witness = r->author };
+	}
+	if (g->heard[i].born_ms < r->born_ms)
+		g->heard[i].born_ms = r->born_ms;
+}
+
+void
 invariants_touched(struct sim *s, size_t host, member_index source)
 {
 	struct truth *t = s->truth;
@@ -124,7 +154,7 @@ invariants_signed(struct sim *s, size_t host, struct span envelope)
 	if (r == NULL)
 		violated(s, 10, "the notary of n%zu signed what is no entry", host);
 	if (s->hosts[host].observed >= 0)
-		r->reached |= 1ULL << s->hosts[host].observed;
+		truth_reached(s, host, r);
 }
 
 void
@@ -153,7 +183,7 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 		return;
 	isolation_delivered(s, host, p);
 	for (size_t i = 0; i < p->record_count; i++)
-		p->records[i]->reached |= 1ULL << h->observed;
+		truth_reached(s, host, p->records[i]);
 }
 
 void

@@ -22,7 +22,14 @@ enum reason {
 };
 #define REASONS_CONDEMN (REASON_CONFESSION | REASON_CERTIFICATE | REASON_BALLOTS | REASON_PROOF)
 
+struct heard {
+	member_index witness;
+	uint64_t born_ms; /* of its latest statement */
+};
+
 struct given {
+	struct heard *heard; /* one a witness */
+	size_t heard_count;
 	uint8_t reasons;  /* enum reason, ever */
 	uint8_t held;     /* it held the subject quarantined for these, since it booted */
 	uint64_t due_ms;  /* it has to have cut it by then; UINT64_MAX: nothing is due */
@@ -65,8 +72,10 @@ bool truth_has_fault(const struct sim *, enum fault);
 /* A touch of the witness's decoy from there within so long. */
 bool truth_touched(const struct sim *, member_index witness, member_index source, uint64_t within_ms);
 
+/* An observed host has this entry now, from whomever. */
+void truth_reached(struct sim *, size_t host, struct record *);
 /* Independent witnesses whose statements reached an observed host in time. */
-size_t truth_witnesses(const struct sim *, int observed, member_index subject);
+size_t truth_witnesses(const struct sim *, size_t host, member_index subject);
 
 /* The parts of invariants.c, in files of their own. */
 void isolation_delivered(struct sim *, size_t host, const struct payload *);
