@@ -94,7 +94,7 @@ votes_draft(struct sim *s, size_t host, const struct entry *e)
 		violated(s, 2,
 		    "n%zu votes against n%u on the word of %zu witnesses, saw nothing itself", host,
 		    subject, heard);
-	if (!h->restored && !truth_of(s, host)->jumped)
+	if (!h->restored && !truth_of(s, host)->jumped && truth_is_safe(s, h->member))
 		check_budget(s, host, subject);
 }
 
