@@ -6,8 +6,9 @@
 #include "sim/invariants.h"
 #include "sim/truth.h"
 
-#define BOOT_MS  10000
-#define AGREE_MS (3 * LIMIT_SYNC_MS * 5 / 4)
+#define BOOT_MS        15000 /* and to find each other */
+#define CERTIFICATE_MS 2000
+#define AGREE_MS       (3 * LIMIT_SYNC_MS * 5 / 4)
 
 /* Does any link of it to an honest host last? */
 static bool
@@ -47,6 +48,104 @@ have_agreed(const struct sim *s, size_t *left, size_t *right)
 	return true;
 }
 
+/* ---- 11: who is not quarantined stays connected ---------------------------------------- */
+
+static bool
+is_free(const struct sim *s, size_t host)
+{
+	const struct host *h = &s->hosts[host];
+
+	if (h->liar || h->core == NULL || h->observed < 0 || h->lock != STRENGTH_NONE ||
+	    !truth_is_safe(s, h->member))
+		return false;
+	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
+		if (!s->hosts[i].liar && (truth_of(s, i)->given[h->member].held != 0 ||
+		                             s->hosts[i].kernel[h->member] != STRENGTH_NONE))
+			return false;
+	return true;
+}
+
+static void
+check_connected(const struct sim *s)
+{
+	for (size_t i = 0; i < s->fabric.link_count; i++) {
+		const struct link_ends *l = &s->fabric.links[i];
+
+		if (!l->up && is_free(s, l->host[0]) && is_free(s, l->host[1]))
+			violated(s, 11, "n%u and n%u are honest and free, and find no link",
+			    l->host[0], l->host[1]);
+	}
+}
+
+/* ---- 12: evidence leads to a certificate -------------------------------------------------- */
+
+/* Nothing keeps it from voting against anybody. */
+static bool
+may_vote(const struct sim *s, size_t host, member_index subject)
+{
+	const struct host *h = &s->hosts[host];
+	struct core_view view;
+
+	if (h->member == subject || !is_free(s, host) || h->restored ||
+	    h->kernel[subject] != STRENGTH_NONE)
+		return false;
+	core_view(h->core, &view);
+	if (!view.synced || view.lost_state || view.clock_off)
+		return false;
+	for (size_t other = 0; other < s->count; other++)
+		for (const struct record *r =
+		         ledger_about(s->ledger, (member_index)other, SHELF_VERDICT);
+		     r != NULL; r = r->next)
+			if (r->author == h->member)
+				return false;
+	return true;
+}
+
+/* An intruder on the subject touches decoys of the first k who may vote. */
+static bool
+show_evidence(struct sim *s, member_index subject, size_t *voters_out)
+{
+	const struct electorate *e = authority_current(s->authority);
+	size_t voters = 0, touched = 0;
+	uint64_t weight = 0;
+
+	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
+		if (may_vote(s, i, subject) && electorate_weight_of(e, s->hosts[i].member) > 0) {
+			voters++;
+			weight += electorate_weight_of(e, s->hosts[i].member);
+		}
+	if (voters < electorate_k(e) || !electorate_is_quorum(e, subject, voters, weight))
+		return false;
+	*voters_out = voters;
+	for (size_t i = 0; i < s->count && touched < electorate_k(e); i++)
+		if (may_vote(s, i, subject)) {
+			touch_from(s, i, subject);
+			touched++;
+		}
+	return true;
+}
+
+static void
+check_evidence(struct sim *s)
+{
+	size_t voters;
+
+	if (s->count > OBSERVED_MAX)
+		return;
+	for (size_t i = 0; i < s->count; i++) {
+		if (!is_free(s, i) || !show_evidence(s, s->hosts[i].member, &voters))
+			continue;
+		if (!sim_run_until(s, s->now_ms + CERTIFICATE_MS))
+			return;
+		if (s->truth->convicted_ms[s->hosts[i].member] == 0)
+			violated(s, 12,
+			    "n%zu touched decoys of enough, %zu may vote, and there is no "
+			    "certificate",
+			    i, voters);
+		return;
+	}
+}
+
 void
 healing_check(struct sim *s)
 {
@@ -70,4 +169,6 @@ healing_check(struct sim *s)
 			return;
 		fabric_tick(s);
 	}
+	check_connected(s);
+	check_evidence(s);
 }

@@ -36,6 +36,14 @@ invariants_free(struct sim *s)
 	free(s->truth);
 }
 
+static struct verdict_of_run *report;
+
+void
+invariants_report_to(struct verdict_of_run *r)
+{
+	report = r;
+}
+
 void
 violated(const struct sim *s, unsigned invariant, const char *format, ...)
 {
@@ -51,6 +59,8 @@ violated(const struct sim *s, unsigned invariant, const char *format, ...)
 	options_print_command(&s->options, stderr);
 	if (s->trace.file != NULL)
 		fflush(s->trace.file);
+	if (report != NULL)
+		*report = (struct verdict_of_run){ invariant, s->steps };
 	_Exit(1);
 }
 

@@ -29,6 +29,14 @@ void invariants_free(struct sim *);
 void violated(const struct sim *, unsigned invariant, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
+/* What a run came to, for who runs many: zeros, all is well. */
+struct verdict_of_run {
+	unsigned invariant;
+	uint64_t steps;
+};
+/* Written there too, from now on, when something is violated. */
+void invariants_report_to(struct verdict_of_run *);
+
 /* ---- what the world tells ---------------------------------------------------------- */
 
 /* A host asks its notary for this. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/minimise.h"
 #include "sim/sim.h"
 #include "sim/summary.h"
 #include "sim/sweep.h"
@@ -106,6 +107,8 @@ main(int argc, char **argv)
 		usage();
 	if (c.sweep.wanted)
 		return sweep_run(&c.sweep, &c.options);
+	if (c.minimise)
+		return minimise_run(&c.options);
 	printf("seed %" PRIu64 "\n", c.options.seed);
 	fflush(stdout);
 	options_choose(&c.options);
