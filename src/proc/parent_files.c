@@ -130,6 +130,9 @@ files_hand_over(const struct config *config)
 		err = give(AT_FDCWD, config->key_file, net, 0600);
 	for (i = 0; separate && err == ERR_OK && i < 3; i++)
 		err = give(AT_FDCWD, shown[i], ANYBODY, 0444);
+	/* The node does without an analyser that lacks its token; that one says so. */
+	if (err == ERR_OK && config->run_analyser && config->token_file[0] != '\0')
+		(void)!give(AT_FDCWD, config->token_file, uid_of(config, ROLE_ANALYSER), 0600);
 	if (certs != -1)
 		close(certs);
 	close(state);
