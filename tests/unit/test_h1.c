@@ -87,6 +87,25 @@ request_is_exact(void **unused)
 	assert_err(ERR_LOCKED, h1_post(h, &request, &bytes, &size));
 }
 
+/* Another method, when it is named. */
+static void
+get_is_exact(void **unused)
+{
+	static const char expected[] = "GET /api/tags HTTP/1.1\r\nHost: h\r\n"
+	                               "Content-Type: t\r\nContent-Length: 0\r\n\r\n";
+	struct h1_request request = {
+		.method = "GET", .path = "/api/tags", .authority = "h", .content_type = "t"
+	};
+	uint8_t *bytes;
+	size_t size;
+
+	(void)unused;
+	assert_ok(h1_post(h, &request, &bytes, &size));
+	assert_int_equal(size, strlen(expected));
+	assert_memory_equal(bytes, expected, size);
+	free(bytes);
+}
+
 /* A field cannot smuggle a line of its own. */
 static void
 no_smuggling(void **unused)
@@ -104,6 +123,9 @@ no_smuggling(void **unused)
 	request.path = "/x HTTP/1.1\r\nHost: other\r\n\r\n";
 	assert_err(ERR_MALFORMED, h1_post(h, &request, &bytes, &size));
 	request.path = "/x y";
+	assert_err(ERR_MALFORMED, h1_post(h, &request, &bytes, &size));
+	request.path = "/x";
+	request.method = "GET /y";
 	assert_err(ERR_MALFORMED, h1_post(h, &request, &bytes, &size));
 }
 
@@ -228,6 +250,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(request_is_exact, make, drop),
+		cmocka_unit_test_setup_teardown(get_is_exact, make, drop),
 		cmocka_unit_test_setup_teardown(no_smuggling, make, drop),
 		cmocka_unit_test_setup_teardown(answers_in_pieces, make, drop),
 		cmocka_unit_test_setup_teardown(end_of_connection, make, drop),

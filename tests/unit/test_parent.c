@@ -894,7 +894,9 @@ sandbox_holds_with_own_uids(void **unused)
 	}
 	d = malloc(sizeof(*d));
 	make_daemon(d);
-	write_config(d, "localhost", "uid_base = 61000\n");
+	write_config(d, "localhost", "uid_base = 61000\n[analyser]\ntoken_file = token\n");
+	snprintf(path, sizeof(path), "%s/token", d->state);
+	write_file(path, "secret\n");
 	launch(d);
 	expect_up(d);
 	if (strstr(d->log, "uid_base 61000 is not used") != NULL) {
@@ -907,6 +909,10 @@ sandbox_holds_with_own_uids(void **unused)
 	snprintf(path, sizeof(path), "%s/identity.key", d->state);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_uid, 61000 + ROLE_NOTARY);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	snprintf(path, sizeof(path), "%s/token", d->state);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_uid, 61000 + ROLE_ANALYSER);
 	assert_int_equal(status.st_mode & 0777, 0600);
 	door_of(d, &where, &status);
 	assert_int_equal(status.st_uid, 61000 + ROLE_ADVICE);
