@@ -153,6 +153,15 @@ check_age(const struct core *c, struct arrival *a)
 	return ERR_OK;
 }
 
+/* 4.4: what ages counts in the current epoch and the one before; what stands in any. */
+static enum err
+check_epoch(const struct core *c, const struct arrival *a)
+{
+	uint64_t epoch = a->entry.header.epoch, current = epoch_number(current_epoch(c));
+
+	return is_standing(a->entry.kind) || epoch + 1 >= current ? ERR_OK : ERR_EPOCH;
+}
+
 static enum err
 check_budget(struct core *c, const struct arrival *a)
 {
@@ -179,7 +188,7 @@ check_meaning(struct core *c, const struct arrival *a)
 	case ENTRY_VERDICT:
 		return ballots_check_verdict(c, &a->entry, a->author, own);
 	case ENTRY_SELF_REPORT:
-		return selfreport_check(c, &a->entry, a->author);
+		return selfreport_check(c, &a->entry, &a->hash, a->author);
 	case ENTRY_CERTIFICATE:
 		return rounds_check_certificate(c, &a->entry, own);
 	case ENTRY_PROOF:
@@ -453,18 +462,6 @@ is_only_newest(struct core *c, const struct arrival *a)
 	return objects_by_key(&c->objects, &a->key) != NULL;
 }
 
-/*
- * What was written before its round ended says nothing any more, but its
- * author's feed went so far.
- */
-static enum err
-refuse_round(struct core *c, const struct arrival *a)
-{
-	if (!is_from_network(a))
-		keep_as_newest(c, a, true);
-	return a->via == VIA_OWN ? ERR_OK : ERR_ROUND;
-}
-
 static enum err
 check_order(struct core *c, const struct arrival *a, bool *held)
 {
@@ -494,7 +491,7 @@ admit_proven(struct core *c, struct arrival *a)
 
 	if ((err = conviction_look(c, a)) != ERR_OK)
 		return err;
-	if ((err = check_age(c, a)) != ERR_OK)
+	if ((err = check_age(c, a)) != ERR_OK || (err = check_epoch(c, a)) != ERR_OK)
 		return err;
 	if ((err = check_order(c, a, &held)) != ERR_OK || held)
 		return err;
@@ -505,9 +502,9 @@ admit_proven(struct core *c, struct arrival *a)
 		keep_as_newest(c, a, true);
 		return ERR_OK;
 	}
-	if ((err = check_meaning(c, a)) == ERR_ROUND)
-		return refuse_round(c, a);
-	return err == ERR_OK ? accept(c, a) : err;
+	if ((err = check_meaning(c, a)) != ERR_OK)
+		return err;
+	return accept(c, a);
 }
 
 enum err
@@ -531,9 +528,10 @@ admit(struct core *c, struct arrival *a)
 	 * An honest author may be told so, and when it comes back with an old
 	 * snapshot it must hear how far its feed went.
 	 */
-	if ((err == ERR_STALE || err == ERR_BUDGET) && is_from_network(a))
+	if (err == ERR_STALE || err == ERR_BUDGET || err == ERR_ROUND || err == ERR_EPOCH)
 		keep_as_newest(c, a, true);
-	return err;
+	/* What the notary returns was written before its round or epoch ended. */
+	return a->via == VIA_OWN && (err == ERR_ROUND || err == ERR_EPOCH) ? ERR_OK : err;
 }
 
 void

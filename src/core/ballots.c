@@ -41,7 +41,7 @@ ballots_check_subject(
 {
 	member_index subject = roster_find_id(c->roster, id);
 
-	if (!roster_is_node(c->roster, subject))
+	if (!roster_is_node(c->roster, subject) || rounds_is_gone(c, subject))
 		return ERR_SUBJECT;
 	if (round != peer_of(c, subject)->incident.round)
 		return ERR_ROUND;
@@ -55,6 +55,13 @@ static bool is_accusation(enum event_class class)
 	return class == CLASS_HONEYPOT_TRIPPED || class == CLASS_HONEYTOKEN_USED;
 }
 
+/* Known: entry_verify() looked, and its author's own is the current one or was. */
+static const struct epoch *
+epoch_of(const struct core *c, const struct entry *e)
+{
+	return roster_epoch(c->roster, e->header.epoch);
+}
+
 enum err
 ballots_check_statement(const struct core *c, const struct entry *e, member_index author)
 {
@@ -66,7 +73,7 @@ ballots_check_statement(const struct core *c, const struct entry *e, member_inde
 
 	if ((err = ballots_check_subject(c, &s->subject, s->round, &subject)) != ERR_OK)
 		return err;
-	if (epoch_ordinal(current_epoch(c), author) == -1)
+	if (epoch_ordinal(epoch_of(c, e), author) == -1)
 		return ERR_VOTER;
 	/* The source is the subject's and nobody else's; the destination the witness's own. */
 	if (subject == author ||
@@ -115,7 +122,7 @@ ballots_check_verdict(struct core *c, const struct entry *e, member_index author
 
 	if ((err = ballots_check_subject(c, &v->subject, v->round, &subject)) != ERR_OK)
 		return err;
-	if (subject == author || epoch_ordinal(current_epoch(c), author) == -1)
+	if (subject == author || epoch_ordinal(epoch_of(c, e), author) == -1)
 		return ERR_VOTER;
 	if (!ballots_are_near(v->window, ballot_window(e->header.time_ms)))
 		return ERR_WINDOW;
@@ -311,6 +318,25 @@ ballots_is_counted(const struct core *c, const struct counted *t)
 	return t->epoch == current || (t->epoch + 1 == current && c->now_ms < c->crossing_until_ms);
 }
 
+void
+ballots_epoch_changed(struct core *c)
+{
+	uint64_t current = epoch_number(current_epoch(c));
+
+	c->crossing_until_ms = c->now_ms + LIMIT_EPOCH_CROSSING_MS;
+	for (size_t i = 0; i < c->incidents.count; i++) {
+		struct incident *in = &peer_of(c, c->incidents.list[i])->incident;
+
+		for (size_t t = in->tally_count; t > 0; t--)
+			if (in->tallies[t - 1].epoch + 1 < current)
+				remove_tally(in, t - 1);
+	}
+	selfreport_judge(c, c->self);
+	prune_all(c);
+	restrict_judge(c);
+	vote_pursue_all(c);
+}
+
 bool
 ballots_has_voted(const struct incident *in)
 {
@@ -324,6 +350,13 @@ ballots_same_group(const struct core *c, member_index a, member_index b)
 	           sizeof(member_of(c, a)->group)) == 0;
 }
 
+/* Fresh, and by a head of the epoch that we vote in. */
+static bool
+bears_witness(const struct core *c, const struct object *o)
+{
+	return o->fresh_until_ms > c->now_ms && epoch_ordinal(current_epoch(c), o->author) != -1;
+}
+
 size_t
 ballots_witnesses(const struct core *c, member_index subject)
 {
@@ -333,10 +366,10 @@ ballots_witnesses(const struct core *c, member_index subject)
 	     o = o->next) {
 		const struct object *earlier = peer_of(c, subject)->incident.statements;
 
-		if (o->fresh_until_ms <= c->now_ms)
+		if (!bears_witness(c, o))
 			continue;
 		/* One enrolment group is one witness, whoever of it speaks. */
-		while (earlier != o && (earlier->fresh_until_ms <= c->now_ms ||
+		while (earlier != o && (!bears_witness(c, earlier) ||
 		                           !ballots_same_group(c, earlier->author, o->author)))
 			earlier = earlier->next;
 		witnesses += earlier == o;

@@ -85,6 +85,8 @@ void ballots_drop_tallies(struct incident *, enum level);
 void ballots_end_round(struct core *, member_index subject);
 /* May it still become a certificate?  Of the current epoch, or of the one before for a while. */
 bool ballots_is_counted(const struct core *, const struct counted *);
+/* The roster has a new current epoch: what is too old leaves, what is open is signed anew. */
+void ballots_epoch_changed(struct core *);
 /* Does this node have a ballot against it in its current round? */
 bool ballots_has_voted(const struct incident *);
 /* The same window or an adjacent one. */

@@ -81,6 +81,7 @@ core_new(const struct core_config *config, uint64_t now_ms, uint64_t unix_ms, st
 	c->self = config->self;
 	c->member_count = roster_count(config->roster);
 	adopt_epoch(c);
+	c->crossing_until_ms = now_ms + LIMIT_EPOCH_CROSSING_MS;
 	c->now_ms = now_ms;
 	c->unix_ms = unix_ms;
 	prng_seed(&c->prng, config->seed);

@@ -57,14 +57,6 @@ precaution_remove(struct precautions *p, const struct hash *hash)
 }
 
 void
-precaution_end_rounds(struct precautions *p, member_index subject, uint32_t round)
-{
-	for (size_t i = 0; i < p->count; i++)
-		if (p->list[i].subject == subject && p->list[i].round < round)
-			p->list[i].over = true;
-}
-
-void
 precaution_judge(struct precautions *p, size_t limit, uint32_t *counts)
 {
 	const uint64_t day_s = LIMIT_PRECAUTION_MS / 1000;
@@ -85,6 +77,19 @@ precaution_judge(struct precautions *p, size_t limit, uint32_t *counts)
 	}
 	while (oldest < p->count)
 		counts[p->list[oldest++].subject] = 0;
+}
+
+bool
+precaution_matters(const struct precautions *p, const struct precaution *this)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct precaution *later = &p->list[i];
+
+		if (later->subject != this->subject && !later->over && compare(this, later) < 0 &&
+		    later->second <= this->second + LIMIT_PRECAUTION_MS / 1000)
+			return true;
+	}
+	return false;
 }
 
 const struct precaution *

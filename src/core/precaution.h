@@ -20,7 +20,7 @@ struct precaution {
 	struct hash hash;
 	member_index subject;
 	uint32_t round;
-	bool over;   /* its round was released: it ranks, but it never stands */
+	bool over;   /* the caller's word: its round was released, it ranks but never stands */
 	bool stands; /* filled by precaution_judge() */
 };
 
@@ -35,12 +35,12 @@ void precaution_free(struct precautions *);
 /* Already there: no effect.  ERR_NOMEM. */
 MUST_USE enum err precaution_add(struct precautions *, const struct precaution *);
 void precaution_remove(struct precautions *, const struct hash *);
-/* Those of the subject's rounds before this one are over. */
-void precaution_end_rounds(struct precautions *, member_index subject, uint32_t round);
 /* Decide for each.  counts: scratch for every member, zeroed, and zeroed again on return. */
 void precaution_judge(struct precautions *, size_t limit, uint32_t *counts);
 /* The subject's oldest that stands; else NULL. */
 const struct precaution *precaution_standing(const struct precautions *, member_index subject);
+/* Does it precede another subject's, not over, in the 24 h before it?  It need not be in the set. */
+bool precaution_matters(const struct precautions *, const struct precaution *);
 /* One that is not over. */
 bool precaution_held(const struct precautions *, member_index subject);
 /* The oldest that stands of anybody; else NULL. */

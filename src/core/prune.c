@@ -33,6 +33,13 @@ prune_object(struct core *c, struct object *o)
 	objects_forget(&c->objects, o);
 }
 
+/* Entries that age count in the current epoch and the one before. */
+static bool
+is_out_of_date(const struct core *c, const struct object *o)
+{
+	return o->header.epoch + 1 < epoch_number(current_epoch(c));
+}
+
 static bool
 has_no_place(const struct core *c, const struct object *o)
 {
@@ -43,15 +50,20 @@ has_no_place(const struct core *c, const struct object *o)
 	in = &peer_of(c, o->subject)->incident;
 	switch (o->kind) {
 	case ENTRY_STATEMENT:
-		return o->round < in->round;
+		return o->round < in->round || is_out_of_date(c, o) ||
+		       rounds_is_gone(c, o->subject);
 	case ENTRY_VERDICT:
-		return o->round < in->round ||
+		return o->round < in->round || is_out_of_date(c, o) ||
+		       rounds_is_gone(c, o->subject) ||
 		       (o->level == LEVEL_RELEASE && rounds_is_final(c, o->subject));
 	case ENTRY_RELEASE:
-		return o->round < in->round || rounds_is_final(c, o->subject);
+		return o->round < in->round || rounds_is_final(c, o->subject) ||
+		       rounds_is_gone(c, o->subject);
 	case ENTRY_CERTIFICATE:
-		return o->level == LEVEL_QUARANTINE && o->round < in->round;
+		return (o->level == LEVEL_QUARANTINE && o->round < in->round) ||
+		       rounds_is_gone(c, o->subject);
 	case ENTRY_SELF_REPORT:
+		return selfreport_is_spent(c, o);
 	case ENTRY_PROOF:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
@@ -76,7 +88,10 @@ prune_all(struct core *c)
 	while (map_next(c->objects.by_hash, &cursor, NULL, &value)) {
 		struct object *o = value;
 
-		if ((o->in_tree || o->fresh_until_ms > c->now_ms) && has_no_place(c, o))
-			prune_object(c, o);
+		if ((!o->in_tree && o->fresh_until_ms <= c->now_ms) || !has_no_place(c, o))
+			continue;
+		prune_object(c, o);
+		if (rounds_is_gone(c, o->subject))
+			rounds_forget(c, o->subject);
 	}
 }

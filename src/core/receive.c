@@ -31,8 +31,9 @@ is_quiet(struct core *c, member_index from, member_index author, enum via via, e
 	/* Of what was kept, much is over by now. */
 	if (via == VIA_DISK && err == ERR_ROUND)
 		return true;
-	if (via == VIA_SYNC && (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET ||
-	                           err == ERR_FULL || err == ERR_ROUND || err == ERR_EPOCH))
+	if (via == VIA_SYNC &&
+	    (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL ||
+	        err == ERR_ROUND || err == ERR_EPOCH || err == ERR_SUBJECT))
 		return true;
 	/* What a convicted author said before is offered until everybody knows. */
 	if (err == ERR_AUTHOR && author != MEMBER_NONE &&

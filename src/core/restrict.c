@@ -181,18 +181,10 @@ report(struct core *c, const struct restriction *r, enum err err)
 	a->notice.error = err;
 }
 
-static size_t
-restrictions_at_a_time(const struct core *c)
-{
-	size_t heads = epoch_heads(current_epoch(c));
-
-	return heads < 20 ? 1 : heads / 20;
-}
-
 void
 restrict_judge(struct core *c)
 {
-	size_t cap = restrictions_at_a_time(c), counted = 0;
+	size_t cap = epoch_restrictions(current_epoch(c)), counted = 0;
 
 	sort(c);
 	for (size_t i = 0; i < c->restrictions.count; i++) {

@@ -31,7 +31,7 @@ rounds_check_certificate(struct core *c, const struct entry *e, bool own)
 	size_t checked;
 	enum err err;
 
-	if (subject == MEMBER_NONE)
+	if (!roster_is_node(c->roster, subject) || rounds_is_gone(c, subject))
 		return ERR_SUBJECT;
 	if (decided < peer_of(c, subject)->incident.round || decided > UINT32_MAX)
 		return ERR_ROUND;
@@ -52,8 +52,8 @@ begin_round(struct core *c, member_index subject, uint32_t round)
 	in->round = round;
 	in->id_known = false;
 	isolation_end_round(c, subject);
-	prune_all(c);
 	selfreport_end_round(c, subject);
+	prune_all(c);
 }
 
 /* Cut it, tell it, and close the mesh port when it can have heard. */
@@ -107,8 +107,10 @@ accept_release(struct core *c, struct object *o)
 	in->release = o;
 	if (before != NULL)
 		prune_object(c, before);
-	if (o->round < in->round)
+	if (o->round < in->round) {
+		prune_all(c);
 		return;
+	}
 	begin_round(c, o->subject, o->round + 1);
 	isolation_released(c, o->subject);
 }
@@ -174,6 +176,29 @@ rounds_is_ahead(const struct core *c, const struct entry *e)
 	}
 	subject = roster_find_id(c->roster, id);
 	return subject != MEMBER_NONE && round > peer_of(c, subject)->incident.round;
+}
+
+bool
+rounds_is_gone(const struct core *c, member_index subject)
+{
+	const struct epoch *current = current_epoch(c);
+	const struct epoch *before = roster_epoch(c->roster, epoch_number(current) - 1);
+
+	/* Nobody lets itself out by being struck off the list. */
+	return subject != c->self && !epoch_has(current, subject) &&
+	       (before == NULL || !epoch_has(before, subject));
+}
+
+void
+rounds_forget(struct core *c, member_index subject)
+{
+	struct incident *in = &peer_of(c, subject)->incident;
+
+	ballots_end_round(c, subject);
+	in->round = 0;
+	in->id_known = false;
+	isolation_end_round(c, subject);
+	isolation_released(c, subject);
 }
 
 bool

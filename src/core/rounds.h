@@ -25,6 +25,10 @@ void rounds_forget_certificate(struct core *, const struct object *);
 
 /* Of a round that has not begun: what it needs may come yet. */
 bool rounds_is_ahead(const struct core *, const struct entry *);
+/* Listed in neither the current epoch nor the one before: nothing about it is kept but what is final. */
+bool rounds_is_gone(const struct core *, member_index subject);
+/* What was held of it left: its rounds, too. */
+void rounds_forget(struct core *, member_index subject);
 /* Confessed or proven: no release, ever. */
 bool rounds_is_final(const struct core *, member_index subject);
 /* It has just become so: whatever asked for its release goes. */

@@ -98,14 +98,52 @@ latest_of_too_many(const struct incident *in, enum self_report_kind kind, uint32
 	return count < LIMIT_SELF_REPORTS ? NULL : latest;
 }
 
+/* Lifted two epochs ago: by then every node knows. */
+static bool
+is_long_lifted(const struct core *c, member_index author, uint32_t round)
+{
+	const struct object *release = peer_of(c, author)->incident.release;
+
+	return release != NULL && round <= release->round &&
+	       epoch_number(current_epoch(c)) >= release->epoch + 2;
+}
+
+static bool
+is_spent(const struct core *c, const struct precaution *p)
+{
+	return (rounds_is_gone(c, p->subject) || is_long_lifted(c, p->subject, p->round)) &&
+	       !precaution_matters(&c->precautions, p);
+}
+
+bool
+selfreport_is_spent(const struct core *c, const struct object *o)
+{
+	struct precaution p = {
+		.second = o->header.time_ms / 1000,
+		.hash = o->hash,
+		.subject = o->author,
+		.round = o->round,
+	};
+
+	return o->report == SELF_REPORT_PRECAUTION && is_spent(c, &p);
+}
+
 enum err
-selfreport_check(const struct core *c, const struct entry *e, member_index author)
+selfreport_check(
+    const struct core *c, const struct entry *e, const struct hash *hash, member_index author)
 {
 	const struct incident *in = &peer_of(c, author)->incident;
 	const struct object *latest;
+	struct precaution p = {
+		.second = e->header.time_ms / 1000,
+		.hash = *hash,
+		.subject = author,
+		.round = e->self_report.round,
+	};
 
 	/* A confession is about the key, whatever its round. */
-	if (e->self_report.kind == SELF_REPORT_PRECAUTION && e->self_report.round > in->round)
+	if (e->self_report.kind == SELF_REPORT_PRECAUTION &&
+	    (e->self_report.round > in->round || is_spent(c, &p)))
 		return ERR_ROUND;
 	latest = latest_of_too_many(in, e->self_report.kind, e->self_report.round);
 	return latest != NULL && objects_is_later(&e->header, &latest->header) ? ERR_FULL : ERR_OK;
@@ -153,7 +191,6 @@ remember(struct core *c, struct object *o)
 		.hash = o->hash,
 		.subject = o->author,
 		.round = o->round,
-		.over = o->round < in->round,
 	};
 	size_t at = in->report_count;
 	enum err err;
@@ -209,6 +246,12 @@ apply(struct core *c, member_index subject, uint32_t said)
 		report_stand_down(c, subject);
 }
 
+static bool
+is_over(const struct core *c, const struct precaution *p)
+{
+	return p->round < peer_of(c, p->subject)->incident.round || rounds_is_gone(c, p->subject);
+}
+
 void
 selfreport_judge(struct core *c, member_index changed)
 {
@@ -216,6 +259,8 @@ selfreport_judge(struct core *c, member_index changed)
 	uint32_t *said = c->scratch;
 	bool gone;
 
+	for (size_t i = 0; i < set->count; i++)
+		set->list[i].over = is_over(c, &set->list[i]);
 	precaution_judge(&c->precautions, epoch_precautions(current_epoch(c)), c->scratch);
 	for (size_t i = 0; i < set->count; i++) {
 		const struct precaution *p = &set->list[i];
@@ -237,7 +282,6 @@ selfreport_judge(struct core *c, member_index changed)
 void
 selfreport_end_round(struct core *c, member_index subject)
 {
-	precaution_end_rounds(&c->precautions, subject, peer_of(c, subject)->incident.round);
 	if (subject == c->self)
 		c->self_reports.precaution.wanted = false;
 	selfreport_judge(c, subject);

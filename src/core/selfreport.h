@@ -29,13 +29,19 @@ bool selfreport_want(struct core *, enum self_report_kind, const struct wanted_r
 void selfreport_pursue(struct core *);
 
 /* Is it acceptable?  ROUND, FULL. */
-MUST_USE enum err selfreport_check(const struct core *, const struct entry *, member_index author);
+MUST_USE enum err selfreport_check(const struct core *, const struct entry *, const struct hash *,
+    member_index author);
 /* It is held now: decide anew which precautions stand.  ERR_NOMEM: nothing was done. */
 MUST_USE enum err selfreport_accept(struct core *, struct object *);
 /* It counts no longer, nor is it found here; selfreport_judge() has to follow. */
 void selfreport_forget(struct core *, const struct object *);
 /* The subject's round began: its precautions of those before stand no more. */
 void selfreport_end_round(struct core *, member_index subject);
+/*
+ * A precaution that was lifted two epochs ago, or whose author is gone, and
+ * that ranks before no other that still counts.
+ */
+bool selfreport_is_spent(const struct core *, const struct object *);
 /* The latest precaution of the current round; NULL: none. */
 const struct object *selfreport_last(const struct incident *);
 /* Which precautions stand now, and what follows for each subject; changed may have none left. */

@@ -173,7 +173,7 @@ bad_statements_are_refused(void **unused)
 	forged_refused(w, 1, 1, &e, 1, ERR_RANGE);
 	e = statement(w);
 	e.statement.round = 1;
-	forged_refused(w, 1, 1, &e, 1, ERR_ROUND);
+	forged_refused(w, 1, 1, &e, 9, ERR_ROUND);
 	e = statement(w);
 	e.header.time_ms = MESH_TIME_MS + w->now_ms + LIMIT_FRESH_MS + 1;
 	forged_refused(w, 1, 1, &e, 1, ERR_STALE); /* of the future */
@@ -205,10 +205,10 @@ bad_verdicts_are_refused(void **unused)
 	forged_refused(w, 1, 1, &e, 1, ERR_ROUND);
 	e = verdict(w);
 	e.verdict.window += 2;
-	forged_refused(w, 1, 1, &e, 1, ERR_WINDOW);
+	forged_refused(w, 1, 1, &e, 3, ERR_WINDOW);
 	e = verdict(w);
 	e.verdict.subject.bytes[3] ^= 1;
-	forged_refused(w, 1, 1, &e, 1, ERR_SUBJECT);
+	forged_refused(w, 1, 1, &e, 3, ERR_SUBJECT);
 	/* An entry of c's with the ballot signature of nobody. */
 	e = verdict(w);
 	bytes = world_forge(w, 2, &e, 1);

@@ -290,6 +290,36 @@ a_confession_is_never_lifted(void **unused)
 	world_free(w);
 }
 
+/* A request is an operator's to make, and nothing else is. */
+static void
+operators_ask_and_nothing_else(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH);
+	struct entry e;
+	struct span bytes;
+
+	(void)unused;
+	world_touch(w, 1, "10.77.0.66");
+	world_run(w, 1000);
+	e = request(w, 2, 1);
+	bytes = world_forge(w, 3, &e, 1000);
+	world_submit(w, 2, bytes);
+	assert_non_null(strstr(w->trace, "c: refused d from - error\n   unknown author"));
+	free((void *)(uintptr_t)bytes.data);
+	e = (struct entry){ .kind = ENTRY_VERDICT };
+	e.verdict.level = LEVEL_RELEASE;
+	e.verdict.subject = world_member(w, 1)->id;
+	e.verdict.window = ballot_window(MESH_TIME_MS + w->now_ms);
+	submit(w, 2, &e);
+	assert_non_null(strstr(w->trace, "c: refused g from - error\n   unknown author"));
+	e = request(w, 2, 1);
+	e.release.round = 1;
+	submit(w, 2, &e);
+	assert_non_null(strstr(w->trace, "c: refused g from - error\n   round is over"));
+	assert_false(world_view(w, 2, 1).release_asked);
+	world_free(w);
+}
+
 /* Released while it was down: it boots locked, and is told. */
 static void
 released_while_it_was_down(void **unused)
@@ -488,6 +518,7 @@ main(void)
 		cmocka_unit_test(a_request_lifts_what_it_names),
 		cmocka_unit_test(new_evidence_opens_the_next_round),
 		cmocka_unit_test(a_confession_is_never_lifted),
+		cmocka_unit_test(operators_ask_and_nothing_else),
 		cmocka_unit_test(released_while_it_was_down),
 		cmocka_unit_test(who_was_away_hears_of_both),
 		cmocka_unit_test(two_requests_at_once),

@@ -169,6 +169,44 @@ a_set_holds_each_once(void **unused)
 	precaution_free(&p);
 }
 
+/* With its round over it stands no more, and ranks before the others as ever. */
+static void
+what_is_over_ranks_but_never_stands(void **unused)
+{
+	struct precautions p = { 0 };
+
+	(void)unused;
+	add(&p, 1, 1000, 1);
+	add(&p, 2, 1001, 1);
+	p.list[0].over = true;
+	assert_false(stands(&p, 1, 1));
+	assert_false(stands(&p, 1, 2));
+	assert_false(precaution_held(&p, 1));
+	assert_true(precaution_held(&p, 2));
+	precaution_free(&p);
+}
+
+/* It matters as long as another subject's that is not over follows within the day. */
+static void
+what_ranks_before_nothing_does_not_matter(void **unused)
+{
+	struct precautions p = { 0 };
+	struct precaution first = { .subject = 1, .second = 1000, .hash = { { 1 } } };
+
+	(void)unused;
+	assert_false(precaution_matters(&p, &first));
+	add(&p, 1, 1001, 1); /* its own */
+	add(&p, 2, 999, 1);  /* before it */
+	add(&p, 3, 1001 + DAY_S, 1);
+	assert_false(precaution_matters(&p, &first));
+	add(&p, 4, 1000 + DAY_S, 1);
+	assert_true(precaution_matters(&p, &first));
+	p.list[2].over = true;
+	assert_int_equal(p.list[2].subject, 4);
+	assert_false(precaution_matters(&p, &first));
+	precaution_free(&p);
+}
+
 int
 main(void)
 {
@@ -179,6 +217,8 @@ main(void)
 		cmocka_unit_test(a_subject_counts_once),
 		cmocka_unit_test(any_order_agrees),
 		cmocka_unit_test(a_set_holds_each_once),
+		cmocka_unit_test(what_is_over_ranks_but_never_stands),
+		cmocka_unit_test(what_ranks_before_nothing_does_not_matter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
