@@ -99,6 +99,26 @@ save_answers(void)
 		save("telemetry", i, (const uint8_t *)events[i], strlen(events[i]));
 }
 
+/* What the analyser answers (1), what a client says to a decoy (0). */
+static void
+save_advice(void)
+{
+	static const char *const seeds[] = {
+		"1\x0a\x06node-a\x1d\x01\x01\x80\x40",
+		"1\x1a\x08na\xc3\xaf\xe2\x80\xae.\x22\x02"
+		"ai\x28\x01\x30\x03\x4a\x04m:1b\x52\x03"
+		"abc\x58\x7f",
+		"1\x22\x0arule-based\x62\x04torn",
+		"0SSH-2.0-libssh2_1.4.3\r\n",
+		"0GET /a HTTP/1.1\r\nUser-Agent: x\r\nAuthorization: Basic cm9vdDp0\r\n\r\n",
+		"0USER admin\r\n",
+		"0\x03\xe0 Cookie: mstshash=eltons\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
+		save("advice", i, (const uint8_t *)seeds[i], strlen(seeds[i]));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -125,6 +145,7 @@ main(int argc, char **argv)
 	save_rosters();
 	save_verdicts();
 	save_answers();
+	save_advice();
 	mesh_free(&m);
 	return 0;
 }

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/model.sh"
 proves "10,000 events in a minute, each for the model, leave the isolation of one more as quick as it is without them."
 [ -x "$TREE/build/release/bench/strangers" ] || skip "the measuring programs are not built"
-model_start
+model_start --answer ok
 export PHALANX_POLICY=attribute
 lab_up
 expect 15 "node-a's analyser has its model" ready_model a
