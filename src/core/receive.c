@@ -29,7 +29,7 @@ static bool
 is_quiet(struct core *c, member_index from, member_index author, enum via via, enum err err)
 {
 	/* Of what was kept, much is over by now. */
-	if (via == VIA_DISK && err == ERR_ROUND)
+	if (via == VIA_DISK && (err == ERR_ROUND || err == ERR_EPOCH || err == ERR_SUBJECT))
 		return true;
 	if (via == VIA_SYNC &&
 	    (err == ERR_STALE || err == ERR_REPLAY || err == ERR_BUDGET || err == ERR_FULL ||
