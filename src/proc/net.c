@@ -87,11 +87,21 @@ net_charge(struct net *n, const struct endpoint *source)
 }
 
 bool
+net_is_neighbour(const struct net *n, member_index peer)
+{
+	if (n->full_mesh)
+		return peer != n->self && roster_is_node(n->roster, peer);
+	for (size_t i = 0; i < n->neighbour_count; i++)
+		if (n->neighbours[i] == peer)
+			return true;
+	return false;
+}
+
+bool
 net_dials(const struct net *n, member_index peer)
 {
-	return roster_is_node(n->roster, peer) &&
-	       node_id_compare(
-	           &roster_member(n->roster, n->self)->id, &roster_member(n->roster, peer)->id) < 0;
+	return net_is_neighbour(n, peer) && node_id_compare(&roster_member(n->roster, n->self)->id,
+	                                        &roster_member(n->roster, peer)->id) < 0;
 }
 
 void
@@ -211,6 +221,23 @@ engine_gone(void *context, struct ipc *ipc, enum err why)
 
 /* ---- the role ----------------------------------------------------------------------- */
 
+/* The rings themselves are large, and forgotten again. */
+static enum err
+find_neighbours(void)
+{
+	struct rings *rings;
+	enum err err;
+
+	if ((err = rings_new(crypto_sodium(), net.roster, &rings)) != ERR_OK)
+		return err;
+	net.full_mesh = rings_are_full_mesh(rings);
+	net.neighbour_count = RINGS_NEIGHBOURS;
+	if (!net.full_mesh)
+		err = rings_neighbours(rings, net.self, net.neighbours, &net.neighbour_count);
+	rings_free(rings);
+	return err;
+}
+
 static enum err
 load_identity(struct child *child)
 {
@@ -225,8 +252,8 @@ load_identity(struct child *child)
 		log_error("the roster has no node named %s", config->name);
 		return ERR_CONFIG;
 	}
-	if (config->local_mode)
-		return ERR_OK;
+	if ((err = find_neighbours()) != ERR_OK || config->local_mode)
+		return err;
 	return tls_context_new(
 	    config->cert_file, config->key_file, config->ca_file, net.roster, net.self, &net.tls);
 }

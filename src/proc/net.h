@@ -5,7 +5,7 @@
  * net_accept.c  listeners, and budgets before a byte is read
  * net_conn.c    a connection: socket, TLS, HTTP/2, deadlines
  * net_links.c   which connection is which member's link; what arrives on it
- * net_dial.c    calling the members with a larger id
+ * net_dial.c    calling the neighbours with a larger id
  * net_door.c    the unary door for one vote
  * net_coordinator.c  HTTP/1.1 to the coordinator
  *
@@ -13,7 +13,7 @@
  */
 #ifndef PROC_NET_H
 #define PROC_NET_H
-#include "core/roster.h"
+#include "core/rings.h"
 #include "proc/messages.h"
 #include "sys/ipc.h"
 #include "sys/loop.h"
@@ -27,6 +27,9 @@ struct net {
 	const struct config *config;
 	struct roster *roster;
 	member_index self;
+	bool full_mesh;          /* every node is a neighbour; else these: */
+	member_index neighbours[RINGS_NEIGHBOURS];
+	size_t neighbour_count;
 	struct tls_context *tls; /* NULL: LOCAL_MODE, and then loopback only */
 	struct tokenbucket *buckets;
 	struct ipc *engine;      /* NULL: gone */
@@ -47,7 +50,9 @@ MUST_USE enum err net_tell(struct net *, enum message_type, const void *fixed, s
 void net_alarm(struct net *, enum alarm, const struct endpoint *source, const char *detail);
 /* One act of this source; false: over its budget, alarmed. */
 bool net_charge(struct net *, const struct endpoint *source);
-/* Of two nodes the one with the smaller id dials: is this one to dial peer?  Nobody dials MEMBER_NONE. */
+/* A node that a link may lead to. */
+bool net_is_neighbour(const struct net *, member_index);
+/* Of two neighbours the one with the smaller id dials: is this one to dial peer?  Nobody dials MEMBER_NONE. */
 bool net_dials(const struct net *, member_index peer);
 void net_format_id(const struct net *, member_index, char out[NET_ID_TEXT]);
 /* "node-b (10.77.0.12)"; out: at least NET_WHO bytes. */

@@ -1,5 +1,5 @@
 /*
- * net_dial: a link to every member with a larger id.  Each of its addresses is
+ * net_dial: a link to every neighbour with a larger id.  Each of its addresses is
  * tried in turn, from a local port of the range that the enforcer lets replies
  * into, p2p_port + 1 to p2p_port + LIMIT_DIAL_PORTS.
  */
@@ -24,8 +24,9 @@ struct dialler {
 	bool open;
 	struct prng prng;
 	struct loop_timer *timer;
-	size_t count;
-	struct target *targets; /* by member; used above self */
+	struct target *targets; /* by member; used of peers */
+	member_index *peers;    /* whom this side dials */
+	size_t peer_count;
 };
 
 static void
@@ -34,9 +35,9 @@ arm(struct dialler *d)
 	uint64_t next_ms = UINT64_MAX;
 	size_t i;
 
-	for (i = 0; d->open && i < d->count; i++)
-		if (net_dials(d->net, (member_index)i) && d->targets[i].next_ms < next_ms)
-			next_ms = d->targets[i].next_ms;
+	for (i = 0; d->open && i < d->peer_count; i++)
+		if (d->targets[d->peers[i]].next_ms < next_ms)
+			next_ms = d->targets[d->peers[i]].next_ms;
 	loop_timer_set(d->timer, next_ms);
 }
 
@@ -117,14 +118,16 @@ dial_due(void *context)
 	enum err err;
 	size_t i;
 
-	for (i = 0; d->open && i < d->count; i++) {
-		if (d->targets[i].next_ms > now_ms || !net_dials(d->net, (member_index)i))
+	for (i = 0; d->open && i < d->peer_count; i++) {
+		member_index peer = d->peers[i];
+
+		if (d->targets[peer].next_ms > now_ms)
 			continue;
-		d->targets[i].next_ms = UINT64_MAX;
-		if ((err = dial(d, (member_index)i)) != ERR_OK) {
-			log_debug("dial peer=%s: %s",
-			    roster_member(d->net->roster, (member_index)i)->name, err_text(err));
-			wait_a_while(d, &d->targets[i]);
+		d->targets[peer].next_ms = UINT64_MAX;
+		if ((err = dial(d, peer)) != ERR_OK) {
+			log_debug("dial peer=%s: %s", roster_member(d->net->roster, peer)->name,
+			    err_text(err));
+			wait_a_while(d, &d->targets[peer]);
 		}
 	}
 	arm(d);
@@ -154,26 +157,32 @@ enum err
 dialler_new(struct net *net, struct dialler **out)
 {
 	struct dialler *d;
+	size_t i, count;
 	uint64_t seed;
 	enum err err;
-	size_t i;
 
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return ERR_IO;
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return ERR_NOMEM;
 	d->net = net;
-	d->count = roster_count(net->roster);
+	count = roster_count(net->roster);
 	prng_seed(&d->prng, seed);
 	err = ERR_NOMEM;
-	if ((d->targets = calloc(d->count, sizeof(*d->targets))) == NULL ||
+	if ((d->targets = calloc(count, sizeof(*d->targets))) == NULL ||
+	    (d->peers = calloc(count, sizeof(*d->peers))) == NULL ||
 	    (err = loop_timer_new(net->loop, dial_due, d, &d->timer)) != ERR_OK) {
+		free(d->peers);
 		free(d->targets);
 		free(d);
 		return err;
 	}
-	for (i = 0; i < d->count; i++)
+	for (i = 0; i < count; i++) {
+		if (!net_dials(net, (member_index)i))
+			continue;
+		d->peers[d->peer_count++] = (member_index)i;
 		d->targets[i].delay_ms = LIMIT_DIAL_MIN_MS;
+	}
 	*out = d;
 	return ERR_OK;
 }

@@ -200,6 +200,10 @@ exchange_called(struct net *net, struct conn *conn, int32_t stream)
 		finish(conn, stream, GRPC_ALREADY_EXISTS, "this connection is a link already");
 		return;
 	}
+	if (!net_is_neighbour(net, conn_peer(conn))) {
+		finish(conn, stream, GRPC_PERMISSION_DENIED, "not a neighbour on any ring");
+		return;
+	}
 	if (net_dials(net, conn_peer(conn))) {
 		finish(
 		    conn, stream, GRPC_FAILED_PRECONDITION, "the member with the smaller id dials");
