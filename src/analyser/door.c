@@ -316,7 +316,11 @@ message_came(void *context, int32_t stream, const uint8_t *data, size_t size_byt
 	c->calls = call;
 	d->calls++;
 	adviser_ask(d->adviser, &telemetry.event, advised, call, &waiter);
-	if (waiter != NULL) /* else the call is answered and gone */
+	/* Without a waiter the call is answered and gone.  It is gone, too, where this made
+	 * another of the connection fail, which closed it. */
+	if (c->closed)
+		adviser_forget(d->adviser, waiter);
+	else if (waiter != NULL)
 		call->waiter = waiter;
 }
 
