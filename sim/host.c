@@ -273,6 +273,8 @@ perform(struct sim *s, size_t index, const struct core_action *a)
 		if ((link = fabric_find(s, index, a->close.peer)) != SIZE_MAX)
 			fabric_break(s, link, 0);
 		break;
+	case CORE_DO_PUBLISH:
+		break; /* there is no coordinator in this world */
 	case CORE_DO_NOTICE:
 		trace_add(&s->trace, (uint64_t)a->notice.notice << 16 | a->notice.subject);
 		invariants_notice(s, index, a);

@@ -21,8 +21,10 @@ static void __attribute__((format(printf, 2, 3))) trace(struct world *w, const c
 const char *
 world_trace(struct world *w)
 {
+	bool empty = w->trace_bytes == 0;
+
 	w->trace_bytes = 0;
-	return w->trace == NULL ? "" : w->trace;
+	return empty ? "" : w->trace;
 }
 
 static char
@@ -318,7 +320,7 @@ trace_notice(struct world *w, size_t node, const struct core_action *a)
 
 	if (link && !w->trace_links)
 		return;
-	if (a->notice.notice == NOTICE_TOUCH)
+	if (a->notice.notice == NOTICE_TOUCH || a->notice.notice == NOTICE_INDICATOR)
 		address_format(&a->notice.source.address, source);
 	trace(w, "%c: %s%s %c from %c%s%s%s%s%s%s", letter(node),
 	    a->notice.notice == NOTICE_VERDICT && a->notice.level == LEVEL_RELEASE ? "release-"
@@ -395,6 +397,9 @@ perform(struct world *w, size_t node, const struct core_action *a)
 		break;
 	case CORE_DO_ROSTER:
 		trace(w, "%c: records from %c", letter(node), letter(a->roster.from));
+		break;
+	case CORE_DO_PUBLISH:
+		trace(w, "%c: publish", letter(node));
 		break;
 	case CORE_DO_NOTICE:
 		trace_notice(w, node, a);

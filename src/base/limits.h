@@ -62,12 +62,15 @@
 #define LIMIT_HELD_PER_AUTHOR  4096
 #define LIMIT_PENDING_APPENDS  64
 #define LIMIT_PENDING_PROOFS   16
+#define LIMIT_PENDING_RECEIPTS 64
+#define LIMIT_WANTED_INDICATORS 64
 #define LIMIT_STATEMENTS_PER_INCIDENT 256
 #define LIMIT_CORE_ACTIONS     512  /* one step */
 #define LIMIT_LOCAL_CUTS       65536 /* addresses outside the mesh */
 #define LIMIT_EPOCHS_ACCEPTED  2
-#define LIMIT_INDICATORS       10000 /* standing */
+#define LIMIT_INDICATORS       10000 /* blocked at a time */
 #define LIMIT_INDICATORS_PER_H 100   /* a reporter */
+#define LIMIT_INDICATOR_REPORTS 65536 /* standing; one reporter: a sixteenth of the room that is left */
 #define LIMIT_PENDING_RELAYS   256  /* urgent objects waiting for LIMIT_RELAY_DELAY_MS */
 #define LIMIT_SELF_REPORTS     32   /* of one kind, of one author, the earliest */
 #define LIMIT_RELEASES         16   /* operators' requests for one subject, the latest */

@@ -67,6 +67,7 @@ phase(enum core_do what)
 	case CORE_DO_KEEP:
 	case CORE_DO_APPEND:
 		return 3;
+	case CORE_DO_PUBLISH:
 	case CORE_DO_NOTICE:
 		return 4;
 	}

@@ -196,6 +196,7 @@ check_meaning(struct core *c, const struct arrival *a)
 	case ENTRY_RELEASE:
 		return release_check(c, &a->entry, &a->hash);
 	case ENTRY_INDICATOR:
+		return indicators_check(c, a);
 	case ENTRY_RECEIPT:
 		return ERR_UNSUPPORTED;
 	case ENTRY_HELLO:
@@ -298,6 +299,7 @@ take(struct core *c, struct object *o, const struct arrival *a)
 	case ENTRY_RELEASE:
 		return release_accept(c, o, &a->entry.release);
 	case ENTRY_INDICATOR:
+		return indicators_accept(c, o, a);
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
@@ -327,6 +329,7 @@ notice_of(const struct object *o)
 	case ENTRY_CERTIFICATE:
 		return o->level == LEVEL_RELEASE ? NOTICE_RELEASED : NOTICE_CERTIFICATE;
 	case ENTRY_INDICATOR:
+		return NOTICE_INDICATOR;
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
@@ -394,7 +397,8 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		actions_send(&c->outbox, bytes, MEMBER_NONE, MEMBER_NONE);
 	} else {
 		action = actions_add(&c->outbox, CORE_DO_KEEP);
-		action->incident = incident_for(c, o);
+		if (o->subject != MEMBER_NONE)
+			action->incident = incident_for(c, o);
 		action->keep.bytes = bytes;
 		action->keep.author = o->author;
 		action->keep.standing = is_standing(o->kind);
@@ -402,7 +406,9 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		if (a->via == VIA_LINK || is_full_mesh(c) || c->synced)
 			spread_accept(c, o, a->from);
 	}
-	report(c, o, a);
+	/* What is about no member reports itself. */
+	if (o->subject != MEMBER_NONE)
+		report(c, o, a);
 }
 
 /* From here on nothing is refused but for want of room. */
@@ -417,6 +423,7 @@ accept(struct core *c, const struct arrival *a)
 	describe(c, o, a);
 	o->proven = true;
 	o->loose = is_convicted(c, a->author);
+	o->receipted = a->via == VIA_DISK; /* enforced before, in another life */
 	set_life(c, o, a->age_ms);
 	if ((err = objects_hold(&c->objects, o, o->tree_until_ms > c->now_ms)) != ERR_OK) {
 		objects_discard(&c->objects, o);
@@ -441,7 +448,8 @@ accept(struct core *c, const struct arrival *a)
 	if (a->via != VIA_DISK)
 		pass_on(c, o, a);
 	if (c->started) {
-		vote_pursue(c, o->subject);
+		if (o->subject != MEMBER_NONE)
+			vote_pursue(c, o->subject);
 		restrict_judge(c);
 		sync_evaluate(c);
 	}
@@ -459,7 +467,24 @@ is_only_newest(struct core *c, const struct arrival *a)
 		return true;
 	if (a->entry.kind == ENTRY_CERTIFICATE && rounds_is_known(c, &a->entry))
 		return true;
+	/* Private: of its author's feed no more than that it goes so far. */
+	if (a->entry.kind == ENTRY_RECEIPT)
+		return true;
 	return objects_by_key(&c->objects, &a->key) != NULL;
+}
+
+/* What is no object of ours may still have an effect. */
+static void
+take_newest(struct core *c, const struct arrival *a)
+{
+	const struct object *newest = objects_newest(&c->objects, a->author);
+
+	if (a->via == VIA_DISK && a->entry.kind == ENTRY_INDICATOR)
+		indicators_restore(c, a);
+	if (a->via == VIA_OWN && a->entry.kind == ENTRY_RECEIPT && newest != NULL &&
+	    hash_equal(&newest->hash, &a->hash))
+		receipts_accept(
+		    c, &a->entry.receipt, (struct span){ newest->bytes, newest->size_bytes });
 }
 
 static enum err
@@ -500,6 +525,7 @@ admit_proven(struct core *c, struct arrival *a)
 	objects_key(&c->objects, &a->entry, &a->key);
 	if (is_only_newest(c, a)) {
 		keep_as_newest(c, a, true);
+		take_newest(c, a);
 		return ERR_OK;
 	}
 	if ((err = check_meaning(c, a)) != ERR_OK)

@@ -49,8 +49,7 @@ ballots_check_subject(
 	return ERR_OK;
 }
 
-/* Only what a decoy shows accuses somebody else. */
-static bool is_accusation(enum event_class class)
+bool ballots_accuse(enum event_class class)
 {
 	return class == CLASS_HONEYPOT_TRIPPED || class == CLASS_HONEYTOKEN_USED;
 }
@@ -79,7 +78,7 @@ ballots_check_statement(const struct core *c, const struct entry *e, member_inde
 	if (subject == author ||
 	    roster_find_address(c->roster, &s->source.address, &holders) != subject)
 		return ERR_SUBJECT;
-	if (!is_accusation(s->class) ||
+	if (!ballots_accuse(s->class) ||
 	    !ballots_has_address(member_of(c, author), &s->destination.address))
 		return ERR_RANGE;
 	if (s->seen_ms > e->header.time_ms + LIMIT_FRESH_MS ||

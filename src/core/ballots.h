@@ -92,6 +92,8 @@ bool ballots_has_voted(const struct incident *);
 /* The same window or an adjacent one. */
 bool ballots_are_near(uint64_t window, uint64_t other);
 bool ballots_same_group(const struct core *, member_index, member_index);
+/* Only what a decoy shows accuses somebody else. */
+bool ballots_accuse(enum event_class);
 bool ballots_has_address(const struct member *, const struct address *);
 
 #endif

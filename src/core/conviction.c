@@ -204,6 +204,7 @@ conviction_accept(struct core *c, struct object *o)
 		isolation_update(c, culprit);
 	silence(c, culprit);
 	rounds_made_final(c, culprit);
+	indicators_silence(c, culprit);
 	selfreport_judge(c, culprit);
 	/* Whoever signs with our key, it is not ours alone any more. */
 	if (culprit == c->self)

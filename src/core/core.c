@@ -62,6 +62,8 @@ make_parts(struct core *c)
 		return err;
 	if ((err = map_new(sizeof(struct address), seed, &c->local_cuts.by_address)) != ERR_OK)
 		return err;
+	if ((err = map_new(sizeof(struct address), seed, &c->indicators.by_address)) != ERR_OK)
+		return err;
 	return map_new(sizeof(struct address), seed, &c->neighbours.by_address);
 }
 
@@ -102,16 +104,24 @@ fail:
 	return err;
 }
 
+static void
+free_peer(struct peer *p)
+{
+	ballots_free(&p->incident);
+	indicators_free_reporter(p->reporter);
+}
+
 void
 core_free(struct core *c)
 {
 	if (c == NULL)
 		return;
 	for (size_t i = 0; i < c->page_count * PEERS_A_PAGE; i++)
-		ballots_free(&peer_of(c, i)->incident);
+		free_peer(peer_of(c, i));
 	spread_free(c);
 	records_free(c);
 	conviction_free(c);
+	indicators_free(c);
 	links_free(c);
 	isolation_free(c);
 	restrict_free(c);
@@ -153,6 +163,7 @@ start(struct core *c, uint64_t sequence, const struct hash *hash, bool lost_stat
 		sync_lost_state(c);
 	isolation_lock_now(c);
 	isolation_update_all(c);
+	indicators_enforce(c, true);
 	sync_evaluate(c);
 	selfreport_pursue(c);
 	links_greet_all(c);
@@ -210,6 +221,9 @@ dispatch(struct core *c, const struct core_event *ev)
 	case CORE_SUBMITTED:
 		receive_submitted(c, ev->submitted.bytes);
 		break;
+	case CORE_ENFORCED:
+		receipts_enforced(c, ev->enforced.subject, ev->enforced.held_us);
+		break;
 	case CORE_CONFESS:
 		confess(c, ev->confess.reason, &ev->confess.evidence_digest);
 		break;
@@ -229,6 +243,8 @@ tick(struct core *c)
 
 	links_tick(c);
 	conviction_pursue(c);
+	indicators_pursue(c);
+	receipts_pursue(c);
 	/* A new window to vote in, or a budget that may have room again. */
 	if (window != c->last_window || c->ticks % 8 == 0)
 		vote_pursue_all(c);
@@ -260,6 +276,9 @@ wake(struct core *c, struct wake *w)
 	case WAKE_ADDRESS:
 		isolation_address_expired(c, (struct local_address *)w);
 		break;
+	case WAKE_INDICATOR:
+		indicators_expired(c, (struct suspect *)w);
+		break;
 	case WAKE_LOCK:
 		isolation_lock_now(c);
 		break;
@@ -285,6 +304,8 @@ core_step(struct core *c, const struct core_event *ev, struct core_actions *out)
 	dispatch(c, ev);
 	if (c->local_cuts.overdue)
 		isolation_update_all(c);
+	if (c->indicators.overdue)
+		indicators_enforce(c, false);
 	while (actions_have_room(&c->outbox, room_for_one) &&
 	       (due = timerq_pop(c->timers, c->now_ms)) != NULL)
 		wake(c, (struct wake *)due);
@@ -294,5 +315,5 @@ core_step(struct core *c, const struct core_event *ev, struct core_actions *out)
 uint64_t
 core_deadline(const struct core *c)
 {
-	return c->local_cuts.overdue ? c->now_ms : timerq_next(c->timers);
+	return c->local_cuts.overdue || c->indicators.overdue ? c->now_ms : timerq_next(c->timers);
 }

@@ -51,7 +51,8 @@ enum core_input {
 	CORE_NEIGHBOUR,  /* the kernel's neighbour table: address now has this mac */
 	CORE_CONFESS,    /* tamper with Phalanx, or the operator's command */
 	CORE_SUBMITTED,  /* an Envelope from this host's console or the coordinator: as if relayed */
-	CORE_ROSTER      /* the CA's records grew: what CORE_DO_ROSTER asked for, or from disk */
+	CORE_ROSTER,     /* the CA's records grew: what CORE_DO_ROSTER asked for, or from disk */
+	CORE_ENFORCED    /* the kernel holds what CORE_DO_ENFORCE asked against a member for */
 };
 
 struct core_touch {
@@ -111,6 +112,10 @@ struct core_event {
 			const struct roster *next;
 			enum err error;
 		} roster;
+		struct {
+			member_index subject;
+			uint64_t held_us; /* from the step that asked to the kernel's word */
+		} enforced;
 	};
 };
 
@@ -125,6 +130,7 @@ enum core_do {
 	CORE_DO_FLUSH,       /* tell CORE_FLUSHED when what was sent so far has left */
 	CORE_DO_CLOSE,       /* close a peer's link */
 	CORE_DO_ROSTER,      /* records that follow ours: prove and keep them, then CORE_ROSTER */
+	CORE_DO_PUBLISH,     /* an own private entry, for the coordinator alone */
 	CORE_DO_NOTICE       /* for the log, the coordinator and people */
 };
 
@@ -148,6 +154,7 @@ enum notice {
 	NOTICE_PROOF,           /* of an equivocation, accepted or written */
 	NOTICE_RELEASE,         /* an operator's request was accepted */
 	NOTICE_RELEASED,        /* RELEASE certificate: the round is over */
+	NOTICE_INDICATOR,       /* accepted; standing: enough groups, it is blocked */
 	NOTICE_ROSTER_FORK      /* a peer's records contradict ours: the CA signed two histories */
 };
 
@@ -203,6 +210,9 @@ struct core_action {
 			uint64_t offset; /* bytes of the roster that we hold: these follow */
 			struct span records;
 		} roster;
+		struct {
+			struct span bytes;
+		} publish;
 		struct {
 			enum notice notice;
 			enum cause cause;
@@ -280,6 +290,7 @@ struct core_view {
 	uint64_t root;
 	uint64_t sequence;
 	size_t objects;      /* held */
+	size_t indicators;   /* addresses blocked by them */
 	size_t local_cuts;   /* L0 on addresses outside the mesh */
 	uint64_t touches, refused, checks;
 };

@@ -51,7 +51,8 @@ drafts_ask(struct core *c, struct entry *e, member_index subject, uint64_t detai
 		.detail = detail,
 	};
 	a = actions_add(&c->outbox, CORE_DO_APPEND);
-	a->incident = ballots_incident_id(c, subject);
+	a->incident = e->kind == ENTRY_INDICATOR ? indicators_incident(c, &e->indicator.address)
+	                                         : ballots_incident_id(c, subject);
 	a->append.request = d->last_request;
 	a->append.body = (struct span){ body, size_bytes };
 	return true;

@@ -229,17 +229,26 @@ isolation_sever_now(struct core *c, member_index subject)
 
 /* ---- addresses outside the mesh --------------------------------------------------- */
 
-static void
-enforce_address(struct core *c, const struct local_address *l, enum strength strength)
+bool
+isolation_update_address(struct core *c, const struct address *address)
 {
-	struct core_action *a = actions_add(&c->outbox, CORE_DO_ENFORCE);
+	const struct local_address *l = map_get(c->local_cuts.by_address, address);
+	uint64_t until_ms = indicators_blocked_until(c, address);
+	struct core_action *a;
 
-	a->incident = l->incident;
+	if (!actions_have_room(&c->outbox, 1))
+		return false;
+	if (l != NULL && l->until_ms > until_ms)
+		until_ms = l->until_ms;
+	a = actions_add(&c->outbox, CORE_DO_ENFORCE);
+	a->incident = l != NULL ? l->incident : indicators_incident(c, address);
 	a->enforce.subject = MEMBER_NONE;
-	a->enforce.address = l->address;
-	a->enforce.mac = links_mac_of(c, &l->address);
-	a->enforce.strength = strength;
-	a->enforce.expires_ms = strength == STRENGTH_NONE ? 0 : LIMIT_LOCAL_CUT_MS;
+	a->enforce.address = *address;
+	a->enforce.mac = links_mac_of(c, address);
+	/* An outsider has no mesh port to be spared. */
+	a->enforce.strength = until_ms > c->now_ms ? STRENGTH_SEVER : STRENGTH_NONE;
+	a->enforce.expires_ms = until_ms > c->now_ms ? until_ms - c->now_ms : 0;
+	return true;
 }
 
 enum err
@@ -267,15 +276,17 @@ isolation_cut_address(
 		free(map_remove(c->local_cuts.by_address, address));
 		return err;
 	}
-	/* An outsider has no mesh port to be spared. */
-	enforce_address(c, l, STRENGTH_SEVER);
+	l->until_ms = c->now_ms + LIMIT_LOCAL_CUT_MS;
+	(void)isolation_update_address(c, address);
 	return ERR_OK;
 }
 
 void
 isolation_address_expired(struct core *c, struct local_address *l)
 {
-	enforce_address(c, l, STRENGTH_NONE);
+	/* The kernel lets go by itself; what others report stays until its own time. */
+	if (indicators_blocked_until(c, &l->address) == 0)
+		(void)isolation_update_address(c, &l->address);
 	map_remove(c->local_cuts.by_address, &l->address);
 	free(l);
 }

@@ -39,6 +39,7 @@ struct everybody {
 /* Addresses outside the mesh. */
 struct local_address {
 	struct wake wake;
+	uint64_t until_ms; /* monotonic */
 	struct address address;
 	struct incident_id incident;
 };
@@ -65,6 +66,8 @@ bool isolation_cut_member(struct core *, member_index subject);
 /* L0 against an address outside.  FULL, NOMEM. */
 MUST_USE enum err isolation_cut_address(struct core *, const struct address *,
     const struct incident_id *);
+/* What own eyes and the others' reports demand against it.  False: no room in this step. */
+bool isolation_update_address(struct core *, const struct address *);
 /* The object was sent to the subject: sever in LIMIT_SEVER_DELAY_MS. */
 void isolation_sever_soon(struct core *, member_index subject);
 /* What was last asked for. */

@@ -136,6 +136,12 @@ key_fields(const struct entry *e, uint8_t out[KEY_BYTES])
 			subject = &accused;
 		break;
 	case ENTRY_INDICATOR:
+		level = e->indicator.address.family;
+		memcpy(accused.bytes, e->indicator.address.bytes, sizeof(accused.bytes));
+		subject = &accused;
+		a = e->header.incarnation;
+		b = e->header.sequence;
+		break;
 	case ENTRY_RECEIPT:
 	case ENTRY_HELLO:
 	case ENTRY_PING:

@@ -36,6 +36,7 @@ struct object {
 	bool indexed;                  /* found by hash and place */
 	bool in_tree;
 	bool newest;
+	bool receipted;                /* how soon it was enforced is written down */
 	bool loose;                    /* its author is convicted: it has no place in a feed */
 	bool proven;                   /* its signature was checked */
 	struct object *next;           /* a list: statements of one incident; or the dropped */

@@ -13,6 +13,7 @@
 #include "core/budget.h"
 #include "core/conviction.h"
 #include "core/drafts.h"
+#include "core/indicators.h"
 #include "core/isolation.h"
 #include "core/links.h"
 #include "core/liveness.h"
@@ -20,6 +21,7 @@
 #include "core/objects.h"
 #include "core/precaution.h"
 #include "core/prune.h"
+#include "core/receipts.h"
 #include "core/receive.h"
 #include "core/records.h"
 #include "core/release.h"
@@ -38,6 +40,7 @@ struct peer {
 	struct author author;
 	struct incident incident;
 	struct isolation isolation;
+	struct reporter *reporter; /* of addresses outside; NULL: of none */
 };
 
 struct core {
@@ -86,6 +89,8 @@ struct core {
 	struct precautions precautions;
 	struct drafts drafts;
 	struct convictions convictions;
+	struct indicators indicators;
+	struct receipts receipts;
 	struct self_reports self_reports;
 	struct relays relays;
 	struct records records;

@@ -70,21 +70,11 @@ take_precaution(struct core *c, const struct core_touch *t)
 	(void)selfreport_want(c, SELF_REPORT_PRECAUTION, &report);
 }
 
-/* An address outside the mesh takes the place of the subject's id. */
-static struct incident_id
-incident_of_address(const struct core *c, const struct address *a)
-{
-	struct node_id id;
-
-	memcpy(id.bytes, a->bytes, sizeof(id.bytes));
-	return incident_of(c->crypto, &id, 0);
-}
-
 void
 touch_decoy(struct core *c, const struct core_touch *t)
 {
 	uint32_t score = rules_score(CLASS_HONEYPOT_TRIPPED);
-	struct incident_id incident = incident_of_address(c, &t->source.address);
+	struct incident_id incident = indicators_incident(c, &t->source.address);
 	member_index subject = MEMBER_NONE;
 	struct core_action *a;
 	struct blame blame;
@@ -116,8 +106,10 @@ touch_decoy(struct core *c, const struct core_touch *t)
 			take_precaution(c, t);
 		break;
 	case CAUSE_OUTSIDE:
-		if (score > c->threshold)
-			err = isolation_cut_address(c, &t->source.address, &incident);
+		if (score <= c->threshold)
+			break;
+		err = isolation_cut_address(c, &t->source.address, &incident);
+		indicators_want(c, &t->source.address, CLASS_HONEYPOT_TRIPPED);
 		break;
 	case CAUSE_NONE:
 	case CAUSE_AMBIGUOUS:

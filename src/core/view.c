@@ -92,6 +92,7 @@ core_view(const struct core *c, struct core_view *out)
 		.root = objects_root(objects),
 		.sequence = c->own_sequence,
 		.objects = objects_count(&c->objects),
+		.indicators = c->indicators.blocked,
 		.local_cuts = map_count(c->local_cuts.by_address),
 		.touches = c->touches.count,
 		.refused = c->refused,
@@ -143,6 +144,8 @@ notice_text(enum notice notice)
 		return "release";
 	case NOTICE_RELEASED:
 		return "released";
+	case NOTICE_INDICATOR:
+		return "indicator";
 	}
 	return "unknown";
 }

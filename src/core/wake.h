@@ -14,6 +14,7 @@ enum wake_kind {
 	WAKE_MEMBER,  /* struct local_member: L0 against a member ends */
 	WAKE_RESTRICT, /* struct restriction: L1 against a member ends */
 	WAKE_ADDRESS, /* struct local_address: L0 against an address ends */
+	WAKE_INDICATOR, /* struct suspect: a report of an address ends */
 	WAKE_LOCK,    /* struct lock: the send queues had their time */
 	WAKE_APPEND   /* struct drafts: try what could not be written again */
 };

@@ -388,6 +388,9 @@ engine_carry_out(struct engine *e, const struct core_action *action)
 		log_info("roster: peer %u has %zu bytes more", action->roster.from,
 		    action->roster.records.size_bytes);
 		break;
+	case CORE_DO_PUBLISH:
+		engine_post_entry(e, action->publish.bytes);
+		break;
 	case CORE_DO_NOTICE:
 		engine_notice(e, action);
 		break;

@@ -161,6 +161,11 @@ put_decision(struct text *t, const struct core_action *action)
 		text_put(t, " verified operator asks to readmit");
 	else if (action->notice.notice == NOTICE_RELEASED)
 		text_put(t, " verified readmitted: the round is over");
+	else if (action->notice.notice == NOTICE_PROOF)
+		text_put(t, " verified signed two entries that contradict: never to be readmitted");
+	else if (action->notice.notice == NOTICE_INDICATOR)
+		text_put(t, " event=%s %s", event_class_text(action->notice.class),
+		    action->notice.standing ? "blocked: enough groups report it" : "reported");
 }
 
 static bool
@@ -170,7 +175,7 @@ is_alarm(const struct core_action *action)
 
 	return action->notice.error != ERR_OK ||
 	       (notice >= NOTICE_LOST_STATE && notice != NOTICE_RELEASE &&
-	           notice != NOTICE_RELEASED);
+	           notice != NOTICE_RELEASED && notice != NOTICE_INDICATOR);
 }
 
 static void
@@ -244,6 +249,7 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_PROOF:
 	case NOTICE_RESTRICTED:
 	case NOTICE_ROSTER_FORK:
+	case NOTICE_INDICATOR:
 		break;
 	}
 }

@@ -217,9 +217,14 @@ touches_from_outside_accuse_nobody(void **unused)
 	                                    "a: touch - from a outside 198.51.100.7\n"
 	                                    "b: touch - from b inside 127.0.0.1\n"
 	                                    "c: enforce 10.77.0.66 sever\n"
-	                                    "c: touch - from c inside 10.77.0.66\n");
+	                                    "c: touch - from c inside 10.77.0.66\n"
+	                                    "a: indicator - from a 198.51.100.7\n"
+	                                    "b: indicator - from a 198.51.100.7\n"
+	                                    "c: indicator - from a 198.51.100.7\n"
+	                                    "d: indicator - from a 198.51.100.7\n"
+	                                    "e: indicator - from a 198.51.100.7\n");
 	assert_int_equal(world_core_view(w, 2).touches, 2);
-	assert_int_equal(world_core_view(w, 0).sequence, 0);
+	assert_int_equal(world_core_view(w, 0).sequence, 1);
 	world_run(w, LIMIT_LOCAL_CUT_MS);
 	assert_string_equal(world_trace(w), "a: enforce 198.51.100.7 none\n"
 	                                    "c: enforce 10.77.0.66 none\n");
