@@ -223,12 +223,20 @@ authority_find(const struct authority *a, const struct node_id *id)
 }
 
 member_index
+authority_find_node(const struct authority *a, const struct node_id *id)
+{
+	member_index m = authority_find(a, id);
+
+	return m < a->nodes ? m : MEMBER_NONE;
+}
+
+member_index
 authority_at(const struct authority *a, const struct address *address)
 {
 	size_t index = (size_t)address->bytes[2] << 8 | address->bytes[3];
 
 	if (address->family != 4 || address->bytes[0] != 10 || address->bytes[1] != 77 ||
-	    index >= a->count)
+	    index >= a->nodes)
 		return MEMBER_NONE;
 	return (member_index)index;
 }
@@ -258,7 +266,7 @@ struct authority *
 authority_new(const struct keys *keys, const struct options *options, struct prng *prng)
 {
 	struct authority *a = calloc(1, sizeof(*a));
-	uint32_t *weights = calloc(options->nodes, sizeof(*weights));
+	uint32_t *weights = calloc(options->nodes + 1, sizeof(*weights));
 	struct hash hash;
 	bool uneven;
 
@@ -272,6 +280,7 @@ authority_new(const struct keys *keys, const struct options *options, struct prn
 	for (size_t i = 0; i < options->nodes; i++)
 		add_member(a, prng, ROLE_NODE);
 	qsort(a->members, a->count, sizeof(*a->members), compare_members);
+	a->nodes = a->count;
 	choose_liars(a, options, prng);
 	/* A third of all meshes are older than a day: weights differ. */
 	uneven = prng_below(prng, 3) == 0;
@@ -281,6 +290,9 @@ authority_new(const struct keys *keys, const struct options *options, struct prn
 		    uneven ? FOUNDERS_WEIGHT + 2 * (uint32_t)prng_below(prng, 17) : FOUNDERS_WEIGHT;
 		enrol(a, &a->members[i]);
 	}
+	add_member(a, prng, ROLE_OPERATOR);
+	settle(&a->members[a->nodes], a->nodes);
+	enrol(a, &a->members[a->nodes]);
 	begin_epoch(a, weights);
 	free(weights);
 	if (roster_parse(keys->crypto, &a->ca.public_key, a->log, a->log_bytes, &a->roster) !=

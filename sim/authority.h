@@ -40,6 +40,7 @@ struct authority {
 	struct mesh_id mesh;
 	struct identity *members; /* by member_index */
 	size_t count, room;
+	size_t nodes;        /* members[0] to there; behind them one operator */
 	struct electorate *epochs; /* [0] is number 1 */
 	size_t epoch_count;
 	uint8_t *log; /* the CA's records */
@@ -60,6 +61,13 @@ size_t electorate_k(const struct electorate *);
 bool electorate_is_quorum(const struct electorate *, member_index subject, size_t voters,
     uint64_t weight);
 member_index authority_find(const struct authority *, const struct node_id *); /* or MEMBER_NONE */
+/* Likewise, nodes only. */
+member_index authority_find_node(const struct authority *, const struct node_id *);
+static inline member_index
+authority_operator(const struct authority *a)
+{
+	return (member_index)a->nodes;
+}
 member_index authority_at(const struct authority *, const struct address *);   /* or MEMBER_NONE */
 
 #endif

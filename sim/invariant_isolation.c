@@ -20,7 +20,7 @@ has(const struct record *r, int observed)
 /* ---- reasons ------------------------------------------------------------------------- */
 
 static bool
-ballots_reached(const struct sim *s, int observed, member_index subject)
+ballots_reached(const struct sim *s, int observed, member_index subject, uint32_t round)
 {
 	const struct record *list = ledger_about(s->ledger, subject, SHELF_VERDICT);
 
@@ -30,7 +30,7 @@ ballots_reached(const struct sim *s, int observed, member_index subject)
 		size_t voters = 0;
 		uint64_t weight = 0;
 
-		if (!has(r, observed) || r->level != LEVEL_QUARANTINE)
+		if (!has(r, observed) || r->level != LEVEL_QUARANTINE || r->round < round)
 			continue;
 		for (const struct record *o = list; o != NULL; o = o->next) {
 			if (!has(o, observed) || o->level != r->level || o->epoch != r->epoch ||
@@ -68,17 +68,18 @@ reasons(const struct sim *s, size_t host, member_index subject)
 	const struct record *r;
 
 	for (r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT); r != NULL; r = r->next)
-		if (has(r, observed))
+		if (has(r, observed) &&
+		    (r->round >= g->round || r->report == SELF_REPORT_CONFESSION))
 			g->reasons |= r->report == SELF_REPORT_CONFESSION ? REASON_CONFESSION
 			                                                  : REASON_PRECAUTION;
 	for (r = ledger_about(s->ledger, subject, SHELF_CERTIFICATE); r != NULL; r = r->next)
-		if (has(r, observed) && r->level == LEVEL_QUARANTINE)
+		if (has(r, observed) && r->level == LEVEL_QUARANTINE && r->round >= g->round)
 			g->reasons |= REASON_CERTIFICATE;
 	for (r = ledger_about(s->ledger, subject, SHELF_PROOF); r != NULL; r = r->next)
 		if (has(r, observed))
 			g->reasons |= REASON_PROOF;
 	if ((g->reasons & (REASON_CERTIFICATE | REASON_BALLOTS)) == 0 &&
-	    ballots_reached(s, observed, subject))
+	    ballots_reached(s, observed, subject, g->round))
 		g->reasons |= REASON_BALLOTS;
 	/* Last, for it takes longest: did it sign two entries that contradict? */
 	if (g->reasons == 0 && !truth_is_safe(s, subject) &&
@@ -105,6 +106,8 @@ isolation_delivered(struct sim *s, size_t host, const struct payload *p)
 		            : r->kind == ENTRY_SELF_REPORT && r->report == SELF_REPORT_CONFESSION))
 			continue;
 		g = &truth_of(s, host)->given[r->subject];
+		if (r->round < g->round && r->kind == ENTRY_CERTIFICATE)
+			continue;
 		if (g->due_ms > s->now_ms + CUT_WITHIN_MS)
 			g->due_ms = s->now_ms + CUT_WITHIN_MS;
 	}
@@ -145,11 +148,11 @@ stands(const struct sim *s, int observed, const struct record *p)
 }
 
 static bool
-has_standing_precaution(const struct sim *s, int observed, member_index subject)
+has_standing_precaution(const struct sim *s, int observed, member_index subject, uint32_t round)
 {
 	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT);
 	     r != NULL; r = r->next)
-		if (has(r, observed) && r->report == SELF_REPORT_PRECAUTION &&
+		if (has(r, observed) && r->report == SELF_REPORT_PRECAUTION && r->round >= round &&
 		    stands(s, observed, r))
 			return true;
 	return false;
@@ -170,7 +173,7 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	if ((g->held & REASONS_CONDEMN) != 0)
 		violated(s, 5, "n%zu let n%u go", host, subject);
 	if ((g->held & REASON_PRECAUTION) != 0 && truth_is_safe(s, subject) &&
-	    has_standing_precaution(s, s->hosts[host].observed, subject))
+	    has_standing_precaution(s, s->hosts[host].observed, subject, g->round))
 		violated(s, 5, "n%zu let n%u go, whose precaution stands", host, subject);
 	g->held = 0;
 }
@@ -239,6 +242,14 @@ isolation_step(struct sim *s, size_t host)
 			check_subject(s, host, (member_index)i, view.synced);
 }
 
+static struct record *
+line_record(struct sim *s, const struct host *h, size_t line)
+{
+	const struct payload *p = h->disk.lines[line].bytes;
+
+	return ledger_enter(s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
+}
+
 /* What is on its disk is in force before the network opens. */
 void
 isolation_booted(struct sim *s, size_t host)
@@ -248,22 +259,25 @@ isolation_booted(struct sim *s, size_t host)
 
 	for (size_t i = 0; i < s->count; i++) {
 		w->given[i].held = 0;
+		w->given[i].round = 0;
 		w->given[i].due_ms = UINT64_MAX;
 		w->given[i].cut_ms = 0;
 	}
+	for (size_t i = 0; i < h->disk.count; i++)
+		truth_reached(s, host, line_record(s, h, i));
 	for (size_t i = 0; i < h->disk.count; i++) {
-		const struct payload *p = h->disk.lines[i].bytes;
-		struct record *r =
-		    ledger_enter(s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
+		const struct record *r = line_record(s, h, i);
+		struct given *g;
 
-		truth_reached(s, host, r);
-		if (!r->valid || r->subject == h->member)
+		if (!r->valid || r->subject == h->member || r->subject == MEMBER_NONE)
 			continue;
-		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE)
-			w->given[r->subject].held |= REASON_CERTIFICATE;
-		if (r->kind == ENTRY_SELF_REPORT)
-			w->given[r->subject].held |= r->report == SELF_REPORT_CONFESSION
-			                                 ? REASON_CONFESSION
-			                                 : REASON_PRECAUTION;
+		g = &w->given[r->subject];
+		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE &&
+		    r->round >= g->round)
+			g->held |= REASON_CERTIFICATE;
+		if (r->kind == ENTRY_SELF_REPORT && r->report == SELF_REPORT_CONFESSION)
+			g->held |= REASON_CONFESSION;
+		else if (r->kind == ENTRY_SELF_REPORT && r->round >= g->round)
+			g->held |= REASON_PRECAUTION;
 	}
 }

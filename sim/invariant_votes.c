@@ -40,11 +40,12 @@ truth_witnesses(const struct sim *s, size_t host, member_index subject)
 }
 
 static bool
-certificate_reached(const struct sim *s, int observed, member_index subject)
+certificate_reached(const struct sim *s, int observed, member_index subject, uint32_t round)
 {
 	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_CERTIFICATE);
 	     r != NULL; r = r->next)
-		if (r->level == LEVEL_QUARANTINE && (r->reached >> observed & 1) != 0)
+		if (r->level == LEVEL_QUARANTINE && r->round >= round &&
+		    (r->reached >> observed & 1) != 0)
 			return true;
 	return false;
 }
@@ -60,10 +61,12 @@ check_budget(struct sim *s, size_t host, member_index subject)
 	for (size_t other = 0; other < s->count; other++) {
 		const struct record *r =
 		    ledger_about(s->ledger, (member_index)other, SHELF_VERDICT);
-		bool certified = certificate_reached(s, h->observed, (member_index)other);
+		bool certified = certificate_reached(
+		    s, h->observed, (member_index)other, truth_of(s, host)->given[other].round);
 
 		for (; r != NULL; r = r->next)
 			if (r->author == h->member && r->level == LEVEL_QUARANTINE &&
+			    r->round >= truth_of(s, host)->given[other].round &&
 			    (certified || r->born_ms + OPEN_MS > s->now_ms))
 				break;
 		if (r != NULL && other != subject)
@@ -71,6 +74,23 @@ check_budget(struct sim *s, size_t host, member_index subject)
 	}
 	if (weight > 0 && (weight + electorate_weight_of(e, subject)) * 6 > e->weight)
 		violated(s, 11, "n%zu votes against n%u beyond its budget", host, subject);
+}
+
+/* Only an operator's word releases, and nobody who confessed. */
+static void
+check_release(struct sim *s, size_t host, member_index subject, uint32_t round)
+{
+	int observed = s->hosts[host].observed;
+	const struct record *r = ledger_about(s->ledger, subject, SHELF_RELEASE);
+
+	while (r != NULL && !(r->round == round && (r->reached >> observed & 1) != 0))
+		r = r->next;
+	if (r == NULL)
+		violated(s, 5, "n%zu votes to release n%u, and no operator asked", host, subject);
+	for (r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT); r != NULL; r = r->next)
+		if (r->report == SELF_REPORT_CONFESSION && (r->reached >> observed & 1) != 0 &&
+		    truth_is_safe(s, subject))
+			violated(s, 5, "n%zu votes to release n%u, who confessed", host, subject);
 }
 
 void
@@ -81,13 +101,17 @@ votes_draft(struct sim *s, size_t host, const struct entry *e)
 	member_index subject;
 	size_t heard;
 
-	if (e->kind != ENTRY_VERDICT || e->verdict.level != LEVEL_QUARANTINE)
+	if (e->kind != ENTRY_VERDICT)
 		return;
-	subject = authority_find(s->authority, &e->verdict.subject);
+	subject = authority_find_node(s->authority, &e->verdict.subject);
 	if (subject == MEMBER_NONE || subject == h->member)
 		violated(s, 2, "n%zu votes against itself or nobody", host);
 	if (electorate_weight_of(now, h->member) == 0)
 		violated(s, 2, "n%zu votes, but is no head", host);
+	if (e->verdict.level == LEVEL_RELEASE) {
+		check_release(s, host, subject, e->verdict.round);
+		return;
+	}
 	heard = truth_witnesses(s, host, subject);
 	if (heard < electorate_k(now) &&
 	    !truth_touched(s, h->member, subject, LIMIT_GROUNDS_MS + 1000))
@@ -173,8 +197,14 @@ check_sum(struct sim *s, const struct electorate *e)
 void
 votes_left(struct sim *s, const struct record *r)
 {
-	if (r->kind != ENTRY_CERTIFICATE || !r->valid || r->level != LEVEL_QUARANTINE ||
-	    s->truth->convicted_ms[r->subject] != 0)
+	if (r->kind != ENTRY_CERTIFICATE || !r->valid)
+		return;
+	if (r->level == LEVEL_RELEASE) {
+		s->counts.released += s->truth->convicted_ms[r->subject] != 0;
+		s->truth->convicted_ms[r->subject] = 0;
+		return;
+	}
+	if (s->truth->convicted_ms[r->subject] != 0)
 		return;
 	s->truth->convicted_ms[r->subject] = s->now_ms;
 	s->counts.convicted++;

@@ -92,19 +92,34 @@ truth_touched(const struct sim *s, member_index witness, member_index source, ui
 	return false;
 }
 
+/* The round is over: what held the subject in it is no reason any more. */
+static void
+end_round(struct given *g, const struct record *r)
+{
+	if (r->level != LEVEL_RELEASE || r->round < g->round)
+		return;
+	g->round = r->round + 1;
+	g->reasons = g->held = 0;
+	g->due_ms = UINT64_MAX;
+}
+
 void
 truth_reached(struct sim *s, size_t host, struct record *r)
 {
 	uint64_t bit = 1ULL << s->hosts[host].observed;
+	bool again = (r->reached & bit) != 0;
 	struct given *g;
 	size_t i = 0;
 
-	if ((r->reached & bit) != 0)
-		return;
 	r->reached |= bit;
-	if (!r->valid || r->kind != ENTRY_STATEMENT)
+	if (!r->valid || r->subject == MEMBER_NONE)
 		return;
 	g = &truth_of(s, host)->given[r->subject];
+	/* Known before, but a disk may have gone back in time since. */
+	if (r->kind == ENTRY_CERTIFICATE)
+		end_round(g, r);
+	if (again || r->kind != ENTRY_STATEMENT)
+		return;
 	while (i < g->heard_count && g->heard[i].witness != r->author)
 		i++;
 	if (i == g->heard_count) {
@@ -165,6 +180,16 @@ invariants_signed(struct sim *s, size_t host, struct span envelope)
 		violated(s, 10, "the notary of n%zu signed what is no entry", host);
 	if (s->hosts[host].observed >= 0)
 		truth_reached(s, host, r);
+}
+
+void
+invariants_submitted(struct sim *s, size_t host, struct span envelope)
+{
+	struct record *r = ledger_enter(s->ledger, envelope, s->now_ms);
+
+	if (r != NULL && s->hosts[host].observed >= 0)
+		truth_reached(s, host, r);
+	s->hosts[host].dirty = true;
 }
 
 void

@@ -45,6 +45,8 @@ void invariants_draft(struct sim *, size_t host, struct span body);
 void invariants_signed(struct sim *, size_t host, struct span envelope);
 /* An entry reaches another host for the first time. */
 void invariants_left(struct sim *, const struct record *);
+/* Brought to a host by people. */
+void invariants_submitted(struct sim *, size_t host, struct span envelope);
 void invariants_delivered(struct sim *, size_t host, size_t from, const struct payload *);
 void invariants_notice(struct sim *, size_t host, const struct core_action *);
 void invariants_step(struct sim *, size_t host);

@@ -151,12 +151,12 @@ examine(const struct ledger *l, struct record *r, const struct entry *e)
 {
 	switch (e->kind) {
 	case ENTRY_STATEMENT:
-		r->subject = authority_find(l->authority, &e->statement.subject);
+		r->subject = authority_find_node(l->authority, &e->statement.subject);
 		r->round = e->statement.round;
 		r->destination = e->statement.destination.address;
 		return r->subject != MEMBER_NONE && is_statement(l, r, &e->statement);
 	case ENTRY_VERDICT:
-		r->subject = authority_find(l->authority, &e->verdict.subject);
+		r->subject = authority_find_node(l->authority, &e->verdict.subject);
 		r->round = e->verdict.round;
 		r->level = e->verdict.level;
 		r->epoch = e->header.epoch;
@@ -167,12 +167,12 @@ examine(const struct ledger *l, struct record *r, const struct entry *e)
 		           0 &&
 		       is_ballot_of(l, r->author, r, &e->verdict.ballot_signature);
 	case ENTRY_SELF_REPORT:
-		r->subject = r->author;
+		r->subject = r->author < l->authority->nodes ? r->author : MEMBER_NONE;
 		r->round = e->self_report.round;
 		r->report = e->self_report.kind;
-		return true;
+		return r->subject != MEMBER_NONE;
 	case ENTRY_CERTIFICATE:
-		r->subject = authority_find(l->authority, &e->certificate.subject);
+		r->subject = authority_find_node(l->authority, &e->certificate.subject);
 		r->round = e->certificate.round;
 		r->level = e->certificate.level;
 		r->epoch = e->certificate.epoch;
@@ -182,15 +182,16 @@ examine(const struct ledger *l, struct record *r, const struct entry *e)
 		r->subject = subject_of_proof(l, &e->proof);
 		return r->subject != MEMBER_NONE;
 	case ENTRY_RELEASE:
-		r->subject = authority_find(l->authority, &e->release.subject);
+		r->subject = authority_find_node(l->authority, &e->release.subject);
 		r->round = e->release.round;
 		return r->subject != MEMBER_NONE &&
 		       l->authority->members[r->author].role == ROLE_OPERATOR;
 	case ENTRY_INDICATOR:
-		r->subject = r->author;
-		return authority_at(l->authority, &e->indicator.address) == MEMBER_NONE;
+		r->subject = r->author < l->authority->nodes ? r->author : MEMBER_NONE;
+		return r->subject != MEMBER_NONE &&
+		       authority_at(l->authority, &e->indicator.address) == MEMBER_NONE;
 	case ENTRY_RECEIPT:
-		r->subject = authority_find(l->authority, &e->receipt.subject);
+		r->subject = authority_find_node(l->authority, &e->receipt.subject);
 		return r->subject != MEMBER_NONE;
 	case ENTRY_HELLO:
 	case ENTRY_PING:

@@ -43,7 +43,7 @@ sim_new(const struct options *options, FILE *trace)
 	s->authority = authority_new(&s->keys, options, &prng);
 	s->policy = prng_below(&prng, 2) == 0 ? POLICY_ATTRIBUTE : POLICY_ASSUME_BREACH;
 	s->ledger = ledger_new(s->authority);
-	s->count = s->authority->count;
+	s->count = s->authority->nodes;
 	s->now_ms = 1000;
 	s->hosts = calloc(s->count, sizeof(*s->hosts));
 	s->timers = calloc(s->count, sizeof(*s->timers));
@@ -133,6 +133,7 @@ run_faults(struct sim *s)
 			return false;
 		fabric_tick(s);
 		workload_tick(s);
+		operators_tick(s);
 		adversaries_tick(s);
 	}
 	return true;

@@ -63,7 +63,7 @@ struct host {
 struct counts {
 	uint64_t messages, delivered, faults[FAULT_COUNT], attacks[ADVERSARY_COUNT];
 	uint64_t entries[SHELF_COUNT]; /* that left a host, by what they are */
-	uint64_t touches, convicted;
+	uint64_t touches, convicted, released;
 };
 
 struct sim {
@@ -121,6 +121,8 @@ void touch_decoy_of(struct sim *, size_t index, const struct address *source);
 /* The same from another member's host, if the kernels between them let it pass. */
 void touch_from(struct sim *, size_t index, size_t source);
 void workload_tick(struct sim *);
+/* Operators act, at moments that do not suit. */
+void operators_tick(struct sim *);
 
 /* ---- faults, adversaries ------------------------------------------------------------- */
 

@@ -35,6 +35,6 @@ summary_print(const struct sim *s, FILE *out)
 	for (size_t i = 0; i < SHELF_COUNT; i++)
 		if (c->entries[i] > 0)
 			fprintf(out, ", %s %" PRIu64, shelves[i], c->entries[i]);
-	fprintf(out, "; convicted %" PRIu64 "\n", c->convicted);
+	fprintf(out, "; convicted %" PRIu64 ", released %" PRIu64 "\n", c->convicted, c->released);
 	fprintf(out, "trace %016" PRIx64 "\n", s->trace.hash);
 }

@@ -30,7 +30,8 @@ struct heard {
 struct given {
 	struct heard *heard; /* one a witness */
 	size_t heard_count;
-	uint8_t reasons;  /* enum reason, ever */
+	uint32_t round;   /* the lowest that no RELEASE certificate that it has has ended */
+	uint8_t reasons;  /* enum reason, ever in that round or a later one */
 	uint8_t held;     /* it held the subject quarantined for these, since it booted */
 	uint64_t due_ms;  /* it has to have cut it by then; UINT64_MAX: nothing is due */
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
