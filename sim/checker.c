@@ -5,6 +5,7 @@
 /* What an author put under one sequence, when it was first sent. */
 struct seen_entry {
 	struct node_id author;
+	uint64_t incarnation;
 	uint64_t sequence;
 	struct hash hash;
 };
@@ -89,6 +90,7 @@ check_sent(struct world *w, size_t node, struct span bytes)
 	entry_hash(crypto, envelope.body, &hash);
 	for (size_t i = 0; i < w->seen_count; i++) {
 		if (w->seen[i].sequence != header.sequence ||
+		    w->seen[i].incarnation != header.incarnation ||
 		    !node_id_equal(&w->seen[i].author, &header.author))
 			continue;
 		check(hash_equal(&hash, &w->seen[i].hash),
@@ -96,9 +98,10 @@ check_sent(struct world *w, size_t node, struct span bytes)
 		return;
 	}
 	w->seen = reallocarray(w->seen, w->seen_count + 1, sizeof(*w->seen));
-	w->seen[w->seen_count++] = (struct seen_entry){
-		.author = header.author, .sequence = header.sequence, .hash = hash
-	};
+	w->seen[w->seen_count++] = (struct seen_entry){ .author = header.author,
+		.incarnation = header.incarnation,
+		.sequence = header.sequence,
+		.hash = hash };
 }
 
 static void

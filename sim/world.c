@@ -239,9 +239,9 @@ world_forge(struct world *w, size_t author, struct entry *e, uint64_t sequence)
 	struct span bytes;
 
 	e->header.mesh = w->mesh.id;
-	e->header.epoch = 1;
+	e->header.epoch = epoch_number(roster_current(w->mesh.roster));
 	e->header.author = world_member(w, author)->id;
-	e->header.incarnation = 1;
+	e->header.incarnation = world_member(w, author)->incarnation;
 	e->header.sequence = sequence;
 	if (e->header.time_ms == 0)
 		e->header.time_ms = MESH_TIME_MS + w->now_ms;
@@ -273,7 +273,7 @@ notary_write(struct world *w, const struct arrival_event *draft)
 	}
 	assert_ok(entry_decode((struct span){ draft->bytes, draft->size_bytes }, &e));
 	e.header.author = world_member(w, draft->to)->id;
-	e.header.incarnation = 1;
+	e.header.incarnation = world_member(w, draft->to)->incarnation;
 	e.header.sequence = ++n->sequence;
 	e.header.previous = n->head;
 	bytes = sign_entry(w, draft->to, &e);
@@ -653,4 +653,31 @@ world_touch_from(struct world *w, size_t node, size_t from)
 	address_format(&roster_member(w->mesh.roster, (member_index)from)->addresses[0], source);
 	w->touched_others[from] = true;
 	world_touch(w, node, source);
+}
+
+void
+world_extend(struct world *w)
+{
+	struct roster *old = w->mesh.roster, *next;
+	size_t before = roster_count(old);
+
+	assert_ok(roster_extend(
+	    old, crypto_sodium(), &w->mesh.ca.public_key, mesh_news(&w->mesh, old), &next));
+	w->mesh.roster = next;
+	for (size_t i = 0; i < w->mesh.count; i++)
+		w->mesh.members[i].index = roster_find_id(next, &w->mesh.members[i].id);
+	for (size_t i = 0; i < before; i++) {
+		struct core_event ev = { .input = CORE_ROSTER, .roster.next = next };
+		member_index m = (member_index)i;
+
+		if (roster_member(old, m)->incarnation != roster_member(next, m)->incarnation) {
+			w->nodes[i].sequence = 0;
+			w->nodes[i].head = (struct hash){ { 0 } };
+		}
+		if (i < w->config.count && w->nodes[i].core != NULL)
+			world_event(w, i, &ev);
+	}
+	for (size_t i = before; i < roster_count(next); i++)
+		w->config.count += roster_is_node(next, (member_index)i);
+	roster_free(old);
 }

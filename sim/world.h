@@ -102,6 +102,12 @@ void world_estrange(struct world *, size_t a, size_t b);
 void world_touch(struct world *, size_t node, const char *source);
 /* From the address of another node. */
 void world_touch_from(struct world *, size_t node, size_t from);
+/*
+ * The CA's log grew by what was appended to w->mesh: every node that is up
+ * takes it now, the others when they start.  Renewed nodes have a new feed;
+ * members that came stand behind the others, not started.
+ */
+void world_extend(struct world *);
 /* Deliver bytes as if they came on a link, now. */
 void world_deliver(struct world *, size_t to, size_t from, struct span bytes);
 /* Hand it an Envelope on its console. */

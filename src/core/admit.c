@@ -153,13 +153,20 @@ check_age(const struct core *c, struct arrival *a)
 	return ERR_OK;
 }
 
-/* 4.4: what ages counts in the current epoch and the one before; what stands in any. */
+/*
+ * 4.4: what ages counts in the current epoch and the one before, of its
+ * author's newest incarnation; what stands in any.
+ */
 static enum err
 check_epoch(const struct core *c, const struct arrival *a)
 {
 	uint64_t epoch = a->entry.header.epoch, current = epoch_number(current_epoch(c));
 
-	return is_standing(a->entry.kind) || epoch + 1 >= current ? ERR_OK : ERR_EPOCH;
+	if (is_standing(a->entry.kind))
+		return ERR_OK;
+	if (a->entry.header.incarnation != member_of(c, a->author)->incarnation)
+		return ERR_AUTHOR;
+	return epoch + 1 >= current ? ERR_OK : ERR_EPOCH;
 }
 
 static enum err
@@ -441,7 +448,8 @@ accept(struct core *c, const struct arrival *a)
 		objects_release(&c->objects, o, c->now_ms);
 		return err;
 	}
-	replay_mark(&peer_of(c, a->author)->author.replay, a->entry.header.sequence);
+	if (a->entry.header.incarnation == member_of(c, a->author)->incarnation)
+		replay_mark(&peer_of(c, a->author)->author.replay, a->entry.header.sequence);
 	/* By now its author may stand convicted, of its own making. */
 	if (!is_convicted(c, a->author))
 		(void)objects_set_newest(&c->objects, o, c->now_ms);
@@ -502,6 +510,7 @@ check_order(struct core *c, const struct arrival *a, bool *held)
 	if (o != NULL)
 		return ERR_EQUIVOCATION;
 	if (!is_standing(a->entry.kind) && is_from_network(a) &&
+	    h->incarnation == member_of(c, a->author)->incarnation &&
 	    replay_seen(&peer_of(c, a->author)->author.replay, h->sequence))
 		return ERR_REPLAY;
 	return ERR_OK;

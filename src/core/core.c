@@ -2,64 +2,22 @@
 #include <string.h>
 #include "core/state.h"
 
-static uint32_t
-voters_needed(const struct epoch *epoch)
-{
-	size_t heads = epoch_heads(epoch), voters = 2;
-	member_index subject = epoch_head_at(epoch, 0);
-
-	while (voters < heads && !epoch_is_quorum(epoch, subject, voters, epoch_weight(epoch)))
-		voters++;
-	return (uint32_t)voters;
-}
-
-/* What follows from the current epoch. */
-static void
-adopt_epoch(struct core *c)
-{
-	const struct epoch *epoch = current_epoch(c);
-	uint32_t threshold = epoch_parameters(epoch)->threshold;
-
-	c->threshold = threshold > c->config.threshold ? threshold : c->config.threshold;
-	c->needed = voters_needed(epoch);
-	c->nodes = 0;
-	for (size_t i = 0; i < c->member_count; i++)
-		c->nodes += epoch_has(epoch, (member_index)i);
-}
-
-static enum err
-add_pages(struct core *c)
-{
-	size_t count = (c->member_count + PEERS_A_PAGE - 1) / PEERS_A_PAGE;
-
-	if ((c->pages = calloc(count, sizeof(*c->pages))) == NULL)
-		return ERR_NOMEM;
-	/* In one piece: a header in front of each page would touch them all. */
-	if ((c->pages[0] = calloc(count, PEERS_A_PAGE * sizeof(struct peer))) == NULL)
-		return ERR_NOMEM;
-	for (; c->page_count < count; c->page_count++)
-		c->pages[c->page_count] = c->pages[0] + c->page_count * PEERS_A_PAGE;
-	return ERR_OK;
-}
-
 static enum err
 make_parts(struct core *c)
 {
 	uint64_t seed = c->config.seed;
 	enum err err;
 
-	if ((err = add_pages(c)) != ERR_OK)
-		return err;
-	c->link_macs = calloc(c->member_count, sizeof(*c->link_macs));
-	c->scratch = calloc(c->member_count, sizeof(*c->scratch));
-	if (c->link_macs == NULL || c->scratch == NULL)
-		return ERR_NOMEM;
 	if ((err = timerq_new(&c->timers)) != ERR_OK)
 		return err;
 	if ((err = actions_new(&c->outbox)) != ERR_OK)
 		return err;
-	if ((err = objects_new(&c->objects, c->crypto, c->member_count, seed)) != ERR_OK)
+	if ((err = objects_new(&c->objects, c->crypto, seed)) != ERR_OK)
 		return err;
+	if ((err = epochs_make_room(c, roster_count(c->roster))) != ERR_OK)
+		return err;
+	c->member_count = roster_count(c->roster);
+	epochs_adopt(c);
 	if ((err = map_new(sizeof(struct address), seed, &c->local_cuts.by_address)) != ERR_OK)
 		return err;
 	if ((err = map_new(sizeof(struct address), seed, &c->indicators.by_address)) != ERR_OK)
@@ -81,8 +39,6 @@ core_new(const struct core_config *config, uint64_t now_ms, uint64_t unix_ms, st
 	c->roster = config->roster;
 	c->crypto = config->crypto;
 	c->self = config->self;
-	c->member_count = roster_count(config->roster);
-	adopt_epoch(c);
 	c->crossing_until_ms = now_ms + LIMIT_EPOCH_CROSSING_MS;
 	c->now_ms = now_ms;
 	c->unix_ms = unix_ms;
@@ -130,8 +86,9 @@ core_free(struct core *c)
 	precaution_free(&c->precautions);
 	actions_free(&c->outbox);
 	timerq_free(c->timers);
-	if (c->pages != NULL)
-		free(c->pages[0]);
+	for (size_t i = 0; i < c->page_block_count; i++)
+		free(c->page_blocks[i]);
+	free(c->page_blocks);
 	free(c->pages);
 	members_free(&c->near);
 	members_free(&c->incidents);
@@ -192,7 +149,10 @@ dispatch(struct core *c, const struct core_event *ev)
 		receive_message(c, ev->message.from, ev->message.bytes);
 		break;
 	case CORE_LINK_UP:
-		if (is_other_node(c, ev->link.peer))
+		if (is_other_node(c, ev->link.peer) &&
+		    !epoch_has(current_epoch(c), ev->link.peer))
+			links_refuse(c, ev->link.peer);
+		else if (is_other_node(c, ev->link.peer))
 			links_up(c, ev->link.peer, &ev->link.address);
 		break;
 	case CORE_LINK_DOWN:
@@ -230,6 +190,8 @@ dispatch(struct core *c, const struct core_event *ev)
 	case CORE_ROSTER:
 		if (ev->roster.next == NULL)
 			records_refused(c, ev->roster.error);
+		else
+			epochs_extend(c, ev->roster.next);
 		break;
 	}
 }

@@ -107,7 +107,7 @@ struct core_event {
 		} submitted;
 		struct {
 			/* Extends the one before, member by member; outlives the core.  The
-			 * one before is not looked at again.  NULL: what CORE_DO_ROSTER
+			 * one before is not looked at again after this step.  NULL: what CORE_DO_ROSTER
 			 * brought proves nothing, for this reason. */
 			const struct roster *next;
 			enum err error;
@@ -155,6 +155,7 @@ enum notice {
 	NOTICE_RELEASE,         /* an operator's request was accepted */
 	NOTICE_RELEASED,        /* RELEASE certificate: the round is over */
 	NOTICE_INDICATOR,       /* accepted; standing: enough groups, it is blocked */
+	NOTICE_EPOCH,           /* a new roster is in force */
 	NOTICE_ROSTER_FORK      /* a peer's records contradict ours: the CA signed two histories */
 };
 
@@ -291,6 +292,7 @@ struct core_view {
 	uint64_t sequence;
 	size_t objects;      /* held */
 	size_t indicators;   /* addresses blocked by them */
+	uint64_t epoch;
 	size_t local_cuts;   /* L0 on addresses outside the mesh */
 	uint64_t touches, refused, checks;
 };

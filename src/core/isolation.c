@@ -292,6 +292,24 @@ isolation_address_expired(struct core *c, struct local_address *l)
 }
 
 void
+isolation_spare_members(struct core *c)
+{
+	size_t cursor = 0, holders;
+	void *value;
+
+	while (map_next(c->local_cuts.by_address, &cursor, NULL, &value)) {
+		struct local_address *l = value;
+
+		(void)roster_find_address(c->roster, &l->address, &holders);
+		if (holders == 0)
+			continue;
+		timerq_cancel(c->timers, &l->wake.timer);
+		isolation_address_expired(c, l);
+		cursor = 0;
+	}
+}
+
+void
 isolation_free(struct core *c)
 {
 	size_t cursor = 0;

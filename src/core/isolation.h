@@ -85,6 +85,9 @@ bool isolation_is_condemned(const struct core *, member_index subject);
 void isolation_update_lock(struct core *);
 void isolation_flushed(struct core *, uint32_t token);
 
+/* The mesh grew: what is a member's address now is cut for being outside no longer. */
+void isolation_spare_members(struct core *);
+
 /* Timers. */
 void isolation_sever_now(struct core *, member_index subject);
 void isolation_member_expired(struct core *, member_index subject);

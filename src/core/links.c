@@ -133,7 +133,8 @@ head_of(const struct core *c, member_index author)
 		head.hash = newest->hash;
 	}
 	head.author = member_of(c, author)->id;
-	head.incarnation = member_of(c, author)->incarnation;
+	head.incarnation =
+	    author == c->self ? member_of(c, author)->incarnation : newest->header.incarnation;
 	return head;
 }
 
@@ -169,6 +170,15 @@ links_up(struct core *c, member_index peer, const struct address *address)
 	live(c, peer, LIVENESS_LINKED);
 	if (c->started)
 		send_hello(c, peer);
+}
+
+void
+links_refuse(struct core *c, member_index peer)
+{
+	struct core_action *a = actions_add(&c->outbox, CORE_DO_CLOSE);
+
+	a->close.peer = peer;
+	a->close.error = ERR_AUTHOR;
 }
 
 void

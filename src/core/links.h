@@ -43,6 +43,8 @@ void links_free(struct core *);
 void links_up(struct core *, member_index peer, const struct address *);
 /* At CORE_START: links that outlived a restart of this process, too, begin with a hello. */
 void links_greet_all(struct core *);
+/* It is no node of the current epoch. */
+void links_refuse(struct core *, member_index peer);
 void links_down(struct core *, member_index peer);
 /* Something arrived on it. */
 void links_heard(struct core *, member_index peer);

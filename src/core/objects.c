@@ -10,23 +10,39 @@
 #define STATEMENT_SLOT_MS (LIMIT_GROUNDS_MS / 2)
 
 enum err
-objects_new(struct objects *s, const struct crypto *crypto, size_t member_count, uint64_t seed)
+objects_new(struct objects *s, const struct crypto *crypto, uint64_t seed)
 {
 	enum err err;
 
 	s->crypto = crypto;
-	s->member_count = member_count;
 	s->root_stale = true;
 	s->buckets = calloc(LIMIT_SYNC_BUCKETS, sizeof(*s->buckets));
-	s->newest = calloc(member_count, sizeof(struct object *));
-	s->held = calloc(member_count, sizeof(*s->held));
-	if (s->buckets == NULL || s->newest == NULL || s->held == NULL)
+	if (s->buckets == NULL)
 		return ERR_NOMEM;
 	if ((err = map_new(sizeof(struct hash), seed, &s->by_hash)) != ERR_OK)
 		return err;
 	if ((err = map_new(PLACE_BYTES, seed, &s->by_place)) != ERR_OK)
 		return err;
 	return map_new(sizeof(struct hash), seed, &s->by_key);
+}
+
+enum err
+objects_grow(struct objects *s, size_t members)
+{
+	struct object **newest = reallocarray(s->newest, members, sizeof(struct object *));
+	uint32_t *held;
+
+	if (newest == NULL)
+		return ERR_NOMEM;
+	s->newest = newest;
+	if ((held = reallocarray(s->held, members, sizeof(*held))) == NULL)
+		return ERR_NOMEM;
+	s->held = held;
+	for (; s->member_count < members; s->member_count++) {
+		newest[s->member_count] = NULL;
+		held[s->member_count] = 0;
+	}
+	return ERR_OK;
 }
 
 void

@@ -68,8 +68,10 @@ struct objects {
 	struct object *dropped;
 };
 
-MUST_USE enum err objects_new(struct objects *, const struct crypto *, size_t member_count,
+MUST_USE enum err objects_new(struct objects *, const struct crypto *,
     uint64_t seed);
+/* Authors by member, at least as many as now.  NOMEM: as it was. */
+MUST_USE enum err objects_grow(struct objects *, size_t members);
 void objects_free(struct objects *);
 /* Free what was dropped in the step before. */
 void objects_sweep(struct objects *);

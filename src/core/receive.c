@@ -254,7 +254,8 @@ receive_own(struct core *c, struct span bytes)
 		refuse(c, MEMBER_NONE, c->self, VIA_OWN, err);
 		return;
 	}
-	if (a.author != c->self || a.entry.header.sequence <= c->own_sequence)
+	if (a.author != c->self || a.entry.header.sequence <= c->own_sequence ||
+	    a.entry.header.incarnation != member_of(c, c->self)->incarnation)
 		return;
 	c->own_sequence = a.entry.header.sequence;
 	c->own_hash = a.hash;

@@ -4,13 +4,14 @@
 static void
 mark(struct relay *r, member_index m)
 {
-	r->heard[m / 8] |= (uint8_t)(1u << m % 8);
+	if (m < r->members)
+		r->heard[m / 8] |= (uint8_t)(1u << m % 8);
 }
 
 static bool
 is_marked(const struct relay *r, member_index m)
 {
-	return (r->heard[m / 8] >> m % 8 & 1) != 0;
+	return m < r->members && (r->heard[m / 8] >> m % 8 & 1) != 0;
 }
 
 static void
@@ -56,6 +57,7 @@ spread_accept(struct core *c, struct object *o, member_index from)
 		return;
 	r->wake.kind = WAKE_RELAY;
 	r->object = o;
+	r->members = c->member_count;
 	if (timerq_set(c->timers, &r->wake.timer, c->now_ms + LIMIT_RELAY_DELAY_MS) != ERR_OK) {
 		free(r);
 		return;

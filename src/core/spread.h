@@ -15,6 +15,7 @@ struct object;
 struct relay {
 	struct wake wake;
 	struct object *object;
+	size_t members;  /* when it was made: who joined since heard nothing */
 	uint8_t heard[]; /* a bit a member */
 };
 struct relays {

@@ -13,6 +13,7 @@
 #include "core/budget.h"
 #include "core/conviction.h"
 #include "core/drafts.h"
+#include "core/epochs.h"
 #include "core/indicators.h"
 #include "core/isolation.h"
 #include "core/links.h"
@@ -81,6 +82,8 @@ struct core {
 	 * that nobody touches cost nothing, so most of a large mesh is free. */
 	struct peer **pages;
 	size_t page_count;
+	struct peer **page_blocks; /* what they were taken in */
+	size_t page_block_count;
 	struct members near;      /* linked, or heard of lately: all that the tick looks at */
 	struct members incidents; /* subjects of statements, ballots or our own eyes */
 	struct mac *link_macs;    /* likewise: of the far end of each mesh link */

@@ -297,7 +297,12 @@ other_than(const struct core *c, member_index author, const struct feed_head *th
 	if (same != NULL && same->header.incarnation == theirs->incarnation &&
 	    !hash_equal(&theirs->hash, &same->hash))
 		return same;
-	return behind && theirs->sequence < newest->header.sequence ? newest : NULL;
+	if (!behind || theirs->incarnation > newest->header.incarnation)
+		return NULL;
+	return theirs->incarnation < newest->header.incarnation ||
+	               theirs->sequence < newest->header.sequence
+	           ? newest
+	           : NULL;
 }
 
 void
@@ -327,6 +332,9 @@ sync_check_own(struct core *c, const struct entry_header *header, const struct h
 {
 	struct proof_place place = { header, hash };
 
+	/* An earlier incarnation may have lost whatever it did. */
+	if (header->incarnation != member_of(c, c->self)->incarnation)
+		return;
 	if (header->sequence > c->own_sequence ||
 	    (header->sequence == c->own_sequence && !hash_equal(hash, &c->own_hash)) ||
 	    conviction_find(c, c->self, &place) != NULL)

@@ -93,6 +93,7 @@ core_view(const struct core *c, struct core_view *out)
 		.sequence = c->own_sequence,
 		.objects = objects_count(&c->objects),
 		.indicators = c->indicators.blocked,
+		.epoch = epoch_number(current_epoch(c)),
 		.local_cuts = map_count(c->local_cuts.by_address),
 		.touches = c->touches.count,
 		.refused = c->refused,
@@ -142,6 +143,8 @@ notice_text(enum notice notice)
 		return "restricted";
 	case NOTICE_RELEASE:
 		return "release";
+	case NOTICE_EPOCH:
+		return "epoch";
 	case NOTICE_RELEASED:
 		return "released";
 	case NOTICE_INDICATOR:

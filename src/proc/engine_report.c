@@ -244,6 +244,7 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_FIRST_SYNC:
 	case NOTICE_LOST_STATE:
 	case NOTICE_CLOCK:
+	case NOTICE_EPOCH:
 	case NOTICE_EQUIVOCATION:
 	case NOTICE_BLAST_RADIUS:
 	case NOTICE_PROOF:

@@ -170,7 +170,8 @@ add_keys(const struct mesh *m)
 	uint8_t bytes[8];
 	struct hash key;
 
-	assert_ok(objects_new(&objects, crypto_sodium(), m->count, 0));
+	assert_ok(objects_new(&objects, crypto_sodium(), 0));
+	assert_ok(objects_grow(&objects, m->count));
 	for (size_t i = sizeof(names) / sizeof(*names); i-- > 0;) {
 		struct entry entry = makers[i](m);
 

@@ -1,0 +1,186 @@
+/*
+ * The roster grows under running nodes: members come, are renewed and leave, and
+ * what was counted in one epoch is not counted in another.
+ */
+#include "sim/checker.h"
+
+static struct world *
+mesh_of(size_t count)
+{
+	struct world_config config = {
+		.count = count, .seed = 5, .policy = POLICY_ATTRIBUTE, .delay_max_ms = 2
+	};
+	struct world *w = world_new(&config);
+
+	world_start_all(w);
+	world_settle(w);
+	return w;
+}
+
+/* Every decoy but its own is touched from a node, one after the other. */
+static void
+scan_from(struct world *w, size_t from)
+{
+	for (size_t i = 0; i < w->config.count; i++)
+		if (i != from && w->nodes[i].core != NULL)
+			world_touch_from(w, i, from);
+}
+
+/* A node of epoch 2 syncs with those of epoch 1 and its vote is among those that isolate. */
+static void
+a_newcomer_votes(void **unused)
+{
+	struct world *w = mesh_of(4);
+	size_t newcomer = 4;
+
+	(void)unused;
+	(void)mesh_append_member(&w->mesh);
+	mesh_append_epoch(&w->mesh);
+	world_extend(w);
+	assert_int_equal(w->config.count, 5);
+	assert_non_null(strstr(w->trace, "a: epoch"));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(world_core_view(w, i).epoch, 2);
+	world_start(w, newcomer);
+	world_settle(w);
+	assert_true(world_core_view(w, newcomer).synced);
+	assert_true(world_view(w, 0, newcomer).linked);
+	/* Three of the other four: with one of the old ones down the newcomer's is needed. */
+	world_crash(w, 3);
+	world_run(w, 3000);
+	scan_from(w, 0);
+	world_run(w, 1000);
+	for (size_t i = 1; i < w->config.count; i++)
+		if (i != 3)
+			assert_true(world_view(w, i, 0).certified);
+	world_free(w);
+}
+
+/* Who is listed no longer is cut off from the links, and its voice with them; the rest goes on. */
+static void
+who_left_is_gone(void **unused)
+{
+	struct world *w = mesh_of(6);
+
+	(void)unused;
+	for (size_t i = 0; i < w->mesh.count; i++)
+		w->mesh.members[i].unlisted = w->mesh.members[i].index == 5;
+	mesh_append_epoch(&w->mesh);
+	world_extend(w);
+	world_run(w, 100);
+	world_touch_from(w, 0, 1);
+	world_touch_from(w, 5, 1);
+	world_run(w, 500);
+	/* It still saw something, and nobody counts it. */
+	assert_int_equal(world_view(w, 0, 1).statements, 1);
+	assert_false(world_view(w, 0, 1).certified);
+	scan_from(w, 1);
+	world_run(w, 1000);
+	for (size_t i = 0; i < 5; i++)
+		if (i != 1)
+			assert_true(world_view(w, i, 1).certified);
+	world_free(w);
+}
+
+/* A renewed node starts its feed anew, is believed, and has lost nothing. */
+static void
+a_renewed_node_goes_on(void **unused)
+{
+	struct world *w = mesh_of(5);
+
+	(void)unused;
+	world_touch_from(w, 0, 4);
+	world_run(w, 200);
+	assert_true(world_core_view(w, 0).sequence > 0);
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 0)
+			mesh_append_renewal(&w->mesh, i);
+	mesh_append_epoch(&w->mesh);
+	world_extend(w);
+	assert_int_equal(world_core_view(w, 0).sequence, 0);
+	world_run(w, 200);
+	scan_from(w, 4);
+	world_run(w, 1000);
+	assert_true(world_core_view(w, 0).sequence > 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_false(world_core_view(w, i).lost_state);
+		assert_true(world_view(w, i, 4).certified);
+	}
+	world_free(w);
+}
+
+/* Ballots of epoch 1 and of epoch 2 are never added up, and open ones are signed anew. */
+static void
+votes_are_signed_anew(void **unused)
+{
+	struct world *w = mesh_of(5);
+
+	(void)unused;
+	/* One ballot first-hand, before the epoch changes; a quorum takes three. */
+	world_touch_from(w, 0, 4);
+	world_run(w, 200);
+	assert_int_equal(world_view(w, 1, 4).votes, 1);
+	mesh_append_epoch(&w->mesh);
+	world_extend(w);
+	world_run(w, 500);
+	assert_false(world_view(w, 1, 4).certified);
+	world_touch_from(w, 1, 4);
+	world_run(w, 500);
+	world_touch_from(w, 2, 4);
+	world_run(w, 500);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(world_view(w, i, 4).certified);
+	world_free(w);
+}
+
+/* What does not extend the log that is known changes nothing. */
+static void
+another_history_is_refused(void **unused)
+{
+	struct world *w = mesh_of(4);
+	struct core_event ev = { .input = CORE_ROSTER };
+	struct mesh other;
+
+	(void)unused;
+	mesh_make(&other, 5);
+	ev.roster.next = other.roster;
+	world_event(w, 0, &ev);
+	assert_non_null(strstr(w->trace, "refused"));
+	assert_int_equal(world_core_view(w, 0).epoch, 1);
+	scan_from(w, 3);
+	world_run(w, 1000);
+	assert_true(world_view(w, 0, 3).certified);
+	world_free(w);
+	mesh_free(&other);
+}
+
+/* An address that was cut for being nobody's is a newcomer's: it is let in. */
+static void
+a_newcomers_address_is_spared(void **unused)
+{
+	struct world *w = mesh_of(3);
+
+	(void)unused;
+	world_touch(w, 0, "10.77.0.4");
+	world_touch(w, 0, "198.51.100.9");
+	assert_int_equal(world_core_view(w, 0).local_cuts, 2);
+	(void)mesh_append_member(&w->mesh); /* 10.77.0.4 */
+	world_extend(w);
+	assert_int_equal(world_core_view(w, 0).local_cuts, 1);
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_newcomer_votes),
+		cmocka_unit_test(who_left_is_gone),
+		cmocka_unit_test(a_renewed_node_goes_on),
+		cmocka_unit_test(votes_are_signed_anew),
+		cmocka_unit_test(another_history_is_refused),
+		cmocka_unit_test(a_newcomers_address_is_spared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
