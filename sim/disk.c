@@ -172,6 +172,7 @@ disk_open(struct disk *d, uint64_t incarnation)
 	d->incarnation = incarnation;
 	d->busy = false;
 	d->full = false;
+	disk_make_durable(d, true);
 	find_head(d);
 }
 

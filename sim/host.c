@@ -220,6 +220,7 @@ enforce(struct sim *s, size_t index, const struct core_action *a)
 	if (a->enforce.subject == MEMBER_NONE)
 		return;
 	h->kernel[a->enforce.subject] = (uint8_t)a->enforce.strength;
+	invariants_enforced(s, index, a->enforce.subject);
 	if (a->enforce.strength >= STRENGTH_CUT)
 		trace_line(&s->trace, s->now_ms, "n%zu %ss n%u", index,
 		    strength_text(a->enforce.strength), a->enforce.subject);

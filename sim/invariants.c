@@ -92,6 +92,17 @@ truth_touched(const struct sim *s, member_index witness, member_index source, ui
 	return false;
 }
 
+void
+truth_suspect(struct sim *s, size_t host, member_index m)
+{
+	struct witnessed *w = truth_of(s, host);
+
+	if (m >= s->count || w->suspect_count == SUSPECTS_MAX ||
+	    (w->suspect_count > 0 && w->suspects[w->suspect_count - 1] == m))
+		return;
+	w->suspects[w->suspect_count++] = m;
+}
+
 /* The round is over: what held the subject in it is no reason any more. */
 static void
 end_round(struct given *g, const struct record *r)
@@ -114,6 +125,7 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 	r->reached |= bit;
 	if (!r->valid || r->subject == MEMBER_NONE)
 		return;
+	truth_suspect(s, host, r->subject);
 	g = &truth_of(s, host)->given[r->subject];
 	/* Known before, but a disk may have gone back in time since. */
 	if (r->kind == ENTRY_CERTIFICATE)
@@ -222,11 +234,21 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 }
 
 void
+invariants_enforced(struct sim *s, size_t host, member_index subject)
+{
+	if (s->hosts[host].observed >= 0)
+		truth_suspect(s, host, subject);
+}
+
+void
 invariants_notice(struct sim *s, size_t host, const struct core_action *a)
 {
+	if (s->hosts[host].observed >= 0)
+		truth_suspect(s, host, a->notice.subject);
 	if (s->hosts[host].observed >= 0 && a->notice.notice == NOTICE_FIRST_SYNC) {
 		truth_of(s, host)->synced = true;
-		truth_of(s, host)->alarmed = a->notice.error != ERR_OK;
+		if (a->notice.error != ERR_OK)
+			truth_of(s, host)->ever_alarmed = true;
 	}
 }
 

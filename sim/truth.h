@@ -37,11 +37,19 @@ struct given {
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
 };
 
+/* Above so many members a step judges those that it concerns, a sweep all. */
+#define SUSPECTS_MAX 16
+#define SWEEP_MS     1000
+
 /* Of an observed host. */
 struct witnessed {
 	struct given *given; /* by subject */
+	uint64_t due_ms;     /* the earliest of given's */
+	uint64_t swept_ms;   /* all members were judged then */
+	member_index suspects[SUSPECTS_MAX]; /* what happened since concerns these */
+	size_t suspect_count;
 	bool synced;
-	bool alarmed;        /* first sync was over by its time-out */
+	bool ever_alarmed;   /* a first sync was over by its time-out */
 	bool jumped;         /* its wall clock was wrong once */
 	uint64_t boots;
 	uint64_t booted_ms, checks_at_boot;
@@ -77,6 +85,9 @@ bool truth_touched(const struct sim *, member_index witness, member_index source
 void truth_reached(struct sim *, size_t host, struct record *);
 /* Independent witnesses whose statements reached an observed host in time. */
 size_t truth_witnesses(const struct sim *, size_t host, member_index subject);
+
+/* Something happened at an observed host that concerns a member. */
+void truth_suspect(struct sim *, size_t host, member_index);
 
 /* The parts of invariants.c, in files of their own. */
 void isolation_delivered(struct sim *, size_t host, const struct payload *);

@@ -283,7 +283,17 @@ feed_open_own(struct feed *f)
 		return ERR_VERSION;
 	}
 	f->size_bytes = header_bytes;
-	if ((err = scan(f, &torn)) != ERR_OK || !torn)
+	if ((err = scan(f, &torn)) != ERR_OK)
 		return err;
-	return feed_set_aside(f, f->fd, FEED_AUDIT, f->size_bytes);
+	if (torn)
+		return feed_set_aside(f, f->fd, FEED_AUDIT, f->size_bytes);
+	/*
+	 * A process that was killed before its fdatasync left lines in the cache
+	 * that are about to be handed out: they must outlive a power loss, too.
+	 */
+	if (fdatasync(f->fd) == -1) {
+		log_errno("feed: sync %s", FEED_AUDIT);
+		return ERR_IO;
+	}
+	return ERR_OK;
 }
