@@ -78,6 +78,9 @@ bench: build ## measure latency, memory, idle CPU and throughput (docs/benchmark
 mutants: build ## plant each bug of sim/mutants/list: does the simulator see it? (SAMPLE=N: only so many)
 	@scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
+bench-sim: build ## how fast the simulator is: seeds a minute, simulated time
+	@tests/bench/sim
+
 soak: build asan ## longer sweeps, and each fuzzer for a minute
 	@scripts/soak
 
