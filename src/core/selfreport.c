@@ -282,8 +282,10 @@ selfreport_judge(struct core *c, member_index changed)
 void
 selfreport_end_round(struct core *c, member_index subject)
 {
-	if (subject == c->self)
+	if (subject == c->self) {
 		c->self_reports.precaution.wanted = false;
+		c->touches.attacked_until_ms = 0;
+	}
 	selfreport_judge(c, subject);
 }
 
