@@ -57,7 +57,8 @@ take(struct command *c, const char *name, const char *value)
 		o->seed = number(value, UINT64_MAX);
 		c->seed_given = true;
 	} else if (strcmp(name, "--nodes") == 0) {
-		o->nodes = (uint32_t)number(value, LIMIT_MEMBERS);
+		/* One member is the operator. */
+		o->nodes = (uint32_t)number(value, LIMIT_MEMBERS - 1);
 		o->nodes_given = o->nodes >= 2;
 		return o->nodes_given;
 	} else if (strcmp(name, "--hours") == 0)
