@@ -35,7 +35,14 @@ struct feed_config {
  */
 MUST_USE enum err feed_open(const struct feed_config *, struct feed **out);
 void feed_close(struct feed *); /* accepts NULL */
+/*
+ * Another roster, which extends the one before and outlives the feed.  With a
+ * new incarnation of this node a new feed begins, at sequence 1 and in the
+ * same file, and lost state ends.  Nothing may be staged.  NOMEM.
+ */
+MUST_USE enum err feed_set_roster(struct feed *, const struct roster *);
 bool feed_lost_state(const struct feed *);
+/* Of the newest entry of this incarnation; 0: none yet. */
 uint64_t feed_sequence(const struct feed *);
 const struct hash *feed_head_hash(const struct feed *);
 

@@ -10,6 +10,7 @@
 #define FEED_HEADER_BYTES 160
 #define FEED_AUDIT        "audit.log"
 #define FEED_RECEIVED_LOG "received.log"
+#define FEED_LOST         "audit.log.lost" /* the incarnation in which audit.log was found damaged */
 
 struct feed_staged {
 	uint32_t ticket;
@@ -36,6 +37,7 @@ struct feed {
 	bool lost_state;
 	bool dirty_tail; /* bytes of a failed commit may lie behind size_bytes */
 	uint64_t size_bytes;
+	uint64_t incarnation; /* of the last entry in the file, then ours */
 	uint64_t sequence, staged_sequence;
 	struct hash head, staged_head;
 

@@ -146,6 +146,14 @@ complete_signature(struct feed *f, const struct feed_text *text, const struct fe
 	    text->offset + (uint64_t)(line->signature - text->text));
 }
 
+static void
+begin_incarnation(struct feed *f, uint64_t incarnation)
+{
+	f->incarnation = incarnation;
+	f->sequence = 0;
+	memset(&f->head, 0, sizeof(f->head));
+}
+
 static enum err
 accept_line(struct feed *f, const struct feed_text *text)
 {
@@ -163,7 +171,13 @@ accept_line(struct feed *f, const struct feed_text *text)
 	        0 ||
 	    !node_id_equal(&h->author, &f->self->id))
 		return ERR_AUTHOR;
-	if (h->sequence != f->sequence + 1 || !hash_equal(&h->previous, &f->head))
+	if (h->incarnation > f->self->incarnation)
+		return ERR_STALE; /* the roster is, or this log is from another life */
+	/* A new incarnation begins anew. */
+	if (h->incarnation > f->incarnation)
+		begin_incarnation(f, h->incarnation);
+	if (h->incarnation != f->incarnation || h->sequence != f->sequence + 1 ||
+	    !hash_equal(&h->previous, &f->head))
 		return ERR_EQUIVOCATION;
 	if ((err = complete_signature(f, text, &line)) != ERR_OK)
 		return err;
@@ -219,8 +233,8 @@ scan(struct feed *f, bool *torn)
 		if (was_signed(&text)) {
 			*torn = false;
 			f->lost_state = true;
-			log_error("feed: %s line %u: %s; nothing more will be signed, run phalanx "
-			          "audit verify",
+			log_error("feed: %s line %u: %s; nothing more will be signed before the CA "
+			          "renews this node; see phalanx audit verify",
 			    FEED_AUDIT, line, err_text(why));
 			break;
 		}
@@ -245,8 +259,77 @@ write_header(struct feed *f, const char *header, size_t header_bytes)
 	return ERR_OK;
 }
 
-enum err
-feed_open_own(struct feed *f)
+/* ---- a log that is damaged ------------------------------------------------------- */
+
+/* 0: no mark, or none that can be read. */
+static uint64_t
+lost_in(const struct feed *f)
+{
+	char text[24] = "";
+	uint64_t incarnation = 0;
+	int fd = openat(f->directory, FEED_LOST, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd == -1)
+		return 0;
+	if (read(fd, text, sizeof(text) - 1) <= 0 || sscanf(text, "%" SCNu64, &incarnation) != 1)
+		incarnation = 0;
+	close(fd);
+	return incarnation;
+}
+
+static enum err
+mark_lost(const struct feed *f)
+{
+	char text[24];
+	int chars = snprintf(text, sizeof(text), "%" PRIu64 "\n", f->self->incarnation);
+	int fd = openat(
+	    f->directory, FEED_LOST, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	enum err err;
+
+	if (fd == -1)
+		return ERR_IO;
+	err = feed_write_at(fd, text, (size_t)chars, 0);
+	if (err == ERR_OK && (fsync(fd) == -1 || fsync(f->directory) == -1))
+		err = ERR_IO;
+	close(fd);
+	return err;
+}
+
+static enum err
+unmark_lost(const struct feed *f)
+{
+	if (unlinkat(f->directory, FEED_LOST, 0) == -1)
+		return errno == ENOENT ? ERR_OK : ERR_IO;
+	return fsync(f->directory) == -1 ? ERR_IO : ERR_OK;
+}
+
+/*
+ * Which of our sequences were used, a damaged log cannot say.  In a later
+ * incarnation than the one in which the damage was found none was: the log is
+ * set aside, and a new one begins.  The mark goes first, so that no crash
+ * leaves it beside a log that is whole.
+ */
+static enum err
+begin_again(struct feed *f, const char *header, size_t header_bytes)
+{
+	uint64_t incarnation = lost_in(f);
+	enum err err;
+
+	if (incarnation == 0 || incarnation >= f->self->incarnation)
+		return incarnation == 0 ? mark_lost(f) : ERR_OK;
+	if ((err = unmark_lost(f)) != ERR_OK ||
+	    (err = feed_set_aside(f, f->fd, FEED_AUDIT, 0)) != ERR_OK)
+		return err;
+	begin_incarnation(f, 0);
+	f->size_bytes = header_bytes;
+	f->lost_state = false;
+	log_warn("feed: %s was damaged; this node's incarnation %" PRIu64 " begins a new one",
+	    FEED_AUDIT, f->self->incarnation);
+	return write_header(f, header, header_bytes);
+}
+
+static enum err
+open_log(struct feed *f)
 {
 	char header[FEED_HEADER_BYTES];
 	size_t header_bytes = feed_header(f, "audit", "author", header);
@@ -254,7 +337,9 @@ feed_open_own(struct feed *f)
 	bool torn;
 	enum err err;
 
-	f->fd = openat(f->directory, FEED_AUDIT, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (f->fd == -1)
+		f->fd = openat(
+		    f->directory, FEED_AUDIT, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (f->fd == -1) {
 		log_errno("feed: open %s/%s", f->config.directory, FEED_AUDIT);
 		return ERR_IO;
@@ -275,9 +360,9 @@ feed_open_own(struct feed *f)
 	case HEADER_FOREIGN:
 		f->lost_state = true;
 		log_error("feed: %s/%s is of another mesh or identity, or damaged: nothing will be "
-		          "signed",
+		          "signed before the CA renews this node",
 		    f->config.directory, FEED_AUDIT);
-		return ERR_OK;
+		return begin_again(f, header, header_bytes);
 	case HEADER_LATER:
 		log_error("feed: %s/%s is of another version", f->config.directory, FEED_AUDIT);
 		return ERR_VERSION;
@@ -285,6 +370,8 @@ feed_open_own(struct feed *f)
 	f->size_bytes = header_bytes;
 	if ((err = scan(f, &torn)) != ERR_OK)
 		return err;
+	if (f->lost_state)
+		return begin_again(f, header, header_bytes);
 	if (torn)
 		return feed_set_aside(f, f->fd, FEED_AUDIT, f->size_bytes);
 	/*
@@ -295,5 +382,22 @@ feed_open_own(struct feed *f)
 		log_errno("feed: sync %s", FEED_AUDIT);
 		return ERR_IO;
 	}
+	return ERR_OK;
+}
+
+enum err
+feed_open_own(struct feed *f)
+{
+	enum err err;
+
+	f->lost_state = f->dirty_tail = false;
+	begin_incarnation(f, 0);
+	if ((err = open_log(f)) != ERR_OK || (!f->lost_state && (err = unmark_lost(f)) != ERR_OK))
+		return err;
+	/* Renewed since its last entry. */
+	if (f->incarnation < f->self->incarnation)
+		begin_incarnation(f, f->self->incarnation);
+	f->staged_sequence = f->sequence;
+	f->staged_head = f->head;
 	return ERR_OK;
 }
