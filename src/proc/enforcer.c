@@ -24,18 +24,9 @@ tell(struct enforcer *e, uint32_t type, const void *data, size_t size_bytes)
 }
 
 static void
-tell_enforced(struct enforcer *e, uint32_t request, const struct incident_id *incident,
-    enum err error, uint64_t kernel_ns, uint32_t sockets)
+tell_enforced(struct enforcer *e, const struct msg_enforced *done)
 {
-	struct msg_enforced done;
-
-	memset(&done, 0, sizeof(done));
-	done.request = request;
-	done.error = (uint32_t)error;
-	done.kernel_ns = kernel_ns;
-	done.sockets = sockets;
-	done.incident = *incident;
-	tell(e, MSG_ENFORCED, &done, sizeof(done));
+	tell(e, MSG_ENFORCED, done, sizeof(*done));
 }
 
 static void
@@ -66,7 +57,14 @@ tell_effective(struct enforcer *e, bool always)
 static void
 told(struct enforcer *e, const struct enforcer_pending *p, uint32_t sockets)
 {
-	tell_enforced(e, p->request, &p->incident, ERR_OK, 0, sockets);
+	struct msg_enforced done;
+
+	memset(&done, 0, sizeof(done));
+	done.request = p->request;
+	done.subject = p->subject;
+	done.sockets = sockets;
+	done.incident = p->incident;
+	tell_enforced(e, &done);
 }
 
 static void
@@ -156,18 +154,25 @@ on_enforce(struct enforcer *e, const struct msg_enforce *message)
 {
 	const uint64_t arrived_ns = loop_now_ns();
 	struct msg_enforce m = *message;
+	struct msg_enforced done;
 	enum err refused, err;
 
+	memset(&done, 0, sizeof(done));
+	done.request = m.request;
+	done.subject = m.subject;
+	done.incident = m.incident;
 	if ((err = check(&m)) != ERR_OK) {
 		log_error("a request to enforce makes no sense; refused");
-		tell_enforced(e, m.request, &m.incident, err, 0, 0);
+		done.error = (uint32_t)err;
+		tell_enforced(e, &done);
 		return;
 	}
 	refused = m.strength == STRENGTH_NONE ? ERR_OK : sift(e, &m);
 	if (refused == ERR_OK || m.address_count > 0)
 		err = enforcer_apply(e, &m, set_of_mac(e, &m));
-	tell_enforced(e, m.request, &m.incident, err != ERR_OK ? err : refused,
-	    e->nft == NULL ? 0 : loop_now_ns() - arrived_ns, 0);
+	done.error = (uint32_t)(err != ERR_OK ? err : refused);
+	done.kernel_ns = e->nft == NULL ? 0 : loop_now_ns() - arrived_ns;
+	tell_enforced(e, &done);
 	if (err != ERR_OK)
 		log_error("the kernel did not take a cut: %s", err_text(err));
 	/* HOLD leaves sockets to retry; before all is said, one pass at the end does for all. */
@@ -176,6 +181,7 @@ on_enforce(struct enforcer *e, const struct msg_enforce *message)
 		return;
 
 	struct enforcer_pending p = { .request = m.request,
+		.subject = m.subject,
 		.incident = m.incident,
 		.strength = (enum strength)m.strength,
 		.is_member = m.is_member,
@@ -188,15 +194,22 @@ static void
 on_lock(struct enforcer *e, const struct msg_lock *m)
 {
 	const uint64_t arrived_ns = loop_now_ns();
-	struct enforcer_pending p = {
-		.request = m->request, .incident = m->incident, .is_lock = true
-	};
+	struct enforcer_pending p = { .request = m->request,
+		.subject = UINT32_MAX,
+		.incident = m->incident,
+		.is_lock = true };
+	struct msg_enforced done;
 	enum err err = ERR_RANGE;
 
 	if (m->strength <= STRENGTH_SEVER && m->strength != STRENGTH_HOLD)
 		err = enforcer_lock(e, (enum strength)m->strength);
-	tell_enforced(
-	    e, m->request, &m->incident, err, e->nft == NULL ? 0 : loop_now_ns() - arrived_ns, 0);
+	memset(&done, 0, sizeof(done));
+	done.request = m->request;
+	done.subject = UINT32_MAX;
+	done.incident = m->incident;
+	done.error = (uint32_t)err;
+	done.kernel_ns = e->nft == NULL ? 0 : loop_now_ns() - arrived_ns;
+	tell_enforced(e, &done);
 	if (err == ERR_DENIED && e->unlocked != NFT_UNLOCKED_NOTHING)
 		log_warn("this host's own lock-down is held off by phalanx unlock");
 	else if (err != ERR_OK)

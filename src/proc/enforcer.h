@@ -18,6 +18,7 @@
 /* Sockets to close once every waiting request has its drop. */
 struct enforcer_pending {
 	uint32_t request;
+	uint32_t subject;
 	struct incident_id incident;
 	enum strength strength;
 	bool is_member, is_lock;

@@ -42,9 +42,7 @@ asked_cut(struct engine *e)
 
 		if (a->what != CORE_DO_ENFORCE || a->enforce.strength < STRENGTH_CUT)
 			continue;
-		request = a->enforce.subject != MEMBER_NONE
-		              ? e->members[a->enforce.subject].request
-		              : engine_outsider_request(e, &a->enforce.address);
+		request = engine_enforce_request(e, a);
 	}
 	return request;
 }
@@ -103,6 +101,7 @@ on_later(void *context)
 		engine_keep_now(e);
 	else if (e->kept_count > 0)
 		engine_later(e);
+	engine_enforced_later(e);
 }
 
 void
@@ -237,6 +236,11 @@ prepare(struct child *child)
 {
 	enum err err;
 
+	if ((err = identity_ca_key(child->config.ca_file, &engine.ca)) != ERR_OK) {
+		log_error("%s: %s; copy it from the CA: phalanx ca bundle", child->config.ca_file,
+		    err_text(err));
+		return err;
+	}
 	err = identity_load_roster(
 	    child->config.roster_file, child->config.ca_file, crypto_sodium(), &engine.roster);
 	if (err != ERR_OK)
@@ -272,16 +276,15 @@ start(struct child *child)
 	memcpy(config.ignored, child->config.ignored, sizeof(config.ignored));
 	config.ignored_count = child->config.ignored_count;
 
-	e->members = calloc(roster_count(e->roster), sizeof(*e->members));
-	if (e->members == NULL)
-		return ERR_NOMEM;
+	if ((err = engine_enforce_grow(e, roster_count(e->roster))) != ERR_OK)
+		return err;
 	if ((err = core_new(&config, loop_now_ms(), loop_unix_ms(), &e->core)) != ERR_OK)
 		return err;
 	if ((err = loop_timer_new(e->loop, on_timer, e, &e->timer)) != ERR_OK)
 		return err;
 	if ((err = loop_timer_new(e->loop, on_later, e, &e->later_timer)) != ERR_OK ||
-	    (err = engine_tell_start(e)) != ERR_OK || (err = engine_post_start(e)) != ERR_OK ||
-	    (err = engine_advice_start(e)) != ERR_OK)
+	    (err = engine_roster_start(e)) != ERR_OK || (err = engine_tell_start(e)) != ERR_OK ||
+	    (err = engine_post_start(e)) != ERR_OK || (err = engine_advice_start(e)) != ERR_OK)
 		return err;
 	loop_timer_set(e->timer, core_deadline(e->core));
 	log_info("engine of %s: mesh %s epoch %llu, %zu members, %zu heads", child->config.name,
@@ -296,6 +299,15 @@ control(struct child *child, int fd)
 {
 	(void)child;
 	engine_control(&engine, fd);
+}
+
+/* What the core was made with needs a restart; the rest is read where it is used. */
+static void
+reload(struct child *child, const struct config *config)
+{
+	(void)child;
+	(void)config;
+	engine.reloads++;
 }
 
 static void
@@ -317,6 +329,7 @@ main(int argc, char **argv)
 		.start = start,
 		.channel = channel,
 		.control = control,
+		.reload = reload,
 		.stop = stop,
 	};
 

@@ -7,6 +7,8 @@
  * engine_hear.c     what the siblings say
  * engine_tell.c     what is signed waits for the cut
  * engine_act.c      carrying out the core's actions
+ * engine_enforce.c  of these, what concerns the firewall
+ * engine_roster.c   the roster grows
  * engine_report.c   log lines, and what the coordinator is told
  * engine_post.c     how it is told
  * engine_advice.c   what the analyser is asked, and what becomes of its opinion
@@ -14,12 +16,15 @@
  */
 #ifndef PROC_ENGINE_H
 #define PROC_ENGINE_H
+#include "base/map.h"
 #include "core/core.h"
 #include "proc/child.h"
+#include "proc/roster_parts.h"
 
 /* An entry that the notary has not returned yet; a new notary is asked again. */
 struct engine_append {
 	uint32_t request;
+	bool waits; /* not sent: for a roster with a new incarnation of ours */
 	size_t size_bytes;
 	uint8_t *body;
 };
@@ -39,9 +44,22 @@ struct engine_kept {
 	uint8_t *bytes;
 };
 
-/* What is in force against an address outside the mesh. */
+/* What is in force against a member. */
+struct engine_member {
+	struct msg_enforce request; /* the last */
+	uint64_t until_ms;          /* UINT64_MAX: no end */
+	uint64_t asked_ns;          /* a stronger hold was asked for then; 0: the kernel has it */
+	uint32_t release_votes;     /* heads known to have signed its release */
+	uint64_t held_us;           /* it took so long, and the core does not know; 0: it does */
+};
+
+/* What is in force against an address outside the mesh: there may be many. */
 struct engine_outsider {
-	struct msg_enforce request;
+	struct address address;
+	struct mac mac;
+	struct incident_id incident;
+	enum strength strength;
+	uint32_t request; /* the last */
 	uint64_t until_ms;
 };
 
@@ -97,10 +115,23 @@ struct engine_question {
 #define ENGINE_CONTROLS 8
 #define ENGINE_BATCH_BYTES LIMIT_HTTP_BODY_BYTES
 
+/* Records that are on their way into the roster. */
+struct engine_growth {
+	struct roster_parts parts; /* not proven yet */
+	member_index from;   /* who brought the last, or MEMBER_NONE */
+	enum err refused;    /* the last part */
+	struct loop_timer *timer;
+	struct roster *next; /* proven; the notary is writing it.  NULL: none */
+	uint64_t held[ROLE_ID_COUNT]; /* bytes, of notary and net */
+	uint64_t asked;      /* the coordinator, for what follows so many bytes */
+};
+
 struct engine {
 	struct loop *loop;
 	const struct config *config;
+	struct public_key ca;
 	struct roster *roster;
+	struct engine_growth growth;
 	member_index self;
 	struct core *core;
 	struct ipc *siblings[ROLE_ID_COUNT];
@@ -127,9 +158,11 @@ struct engine {
 	size_t answer_count;
 	struct loop_timer *cut_timer;
 
-	struct msg_enforce *members; /* desired state, one a member */
-	struct engine_outsider *outsiders;
-	size_t outsider_count, outsider_room;
+	struct engine_member **members; /* desired state, one a member; NULL: never held */
+	size_t member_room;
+	struct map *outsiders; /* struct engine_outsider by its address; NULL: none yet */
+	size_t sweep_at;       /* so many: look for those that ran out */
+	bool receipts_due;     /* some member's held_us is not 0 */
 	struct msg_lock lock;
 	struct msg_effective effective;
 	struct msg_drift drift;
@@ -155,6 +188,7 @@ struct engine {
 	struct msg_judged *opinions; /* LIMIT_OPINIONS_KEPT of them, the oldest is overwritten */
 	uint64_t opinion_count, unanswered_count;
 
+	uint64_t reloads; /* of the configuration */
 	struct ipc *controls[ENGINE_CONTROLS];
 	struct core_actions actions;
 };
@@ -189,19 +223,48 @@ void engine_answered(struct engine *, uint32_t request, enum core_input, struct 
 void engine_tell(struct engine *, enum role_id to, uint32_t type, const void *fixed,
     size_t fixed_bytes, struct span tail);
 void engine_carry_out(struct engine *, const struct core_action *);
-/* What was asked of the firewall, in words: after everything has been sent. */
-void engine_log_enforce(const struct engine *, const struct core_action *);
 void engine_keep_now(struct engine *);
-/* The request that holds this address now; 0: none. */
-uint32_t engine_outsider_request(struct engine *, const struct address *);
-/* A new enforcer knows nothing: tell it all, then MSG_ENFORCE_ALL. */
-void engine_enforce_again(struct engine *);
 /* A new notary has replayed: what it did not write is asked for again. */
 void engine_append_again(struct engine *);
+/* What waited for a roster with a new incarnation. */
+void engine_append_waiting(struct engine *);
 /* Own entry seen in a replay: the append that asked for it is done. */
 void engine_append_matched(struct engine *, struct span envelope);
 /* Forget the append; false if no such request is pending. */
 bool engine_append_done(struct engine *, uint32_t request);
+
+/* engine_enforce.c */
+void engine_enforce(struct engine *, const struct core_action *);
+void engine_lock(struct engine *, const struct core_action *);
+/* What was asked of the firewall, in words: after everything has been sent. */
+void engine_log_enforce(const struct engine *, const struct core_action *);
+/* The request that carried out a CORE_DO_ENFORCE; 0: none. */
+uint32_t engine_enforce_request(const struct engine *, const struct core_action *);
+/* What was asked for last against a member. */
+enum strength engine_strength(const struct engine *, member_index);
+void engine_release_votes(struct engine *, member_index, uint32_t votes);
+/* The kernel's word on a member, and passing it on when there is time. */
+void engine_enforced(struct engine *, const struct msg_enforced *);
+void engine_enforced_later(struct engine *);
+/* A new enforcer knows nothing: tell it all, then MSG_ENFORCE_ALL. */
+void engine_enforce_again(struct engine *);
+/* Room for so many members. */
+MUST_USE enum err engine_enforce_grow(struct engine *, size_t members);
+/* The roster grew: whom is held may have other addresses now. */
+void engine_enforce_roster(struct engine *);
+
+/* engine_roster.c */
+MUST_USE enum err engine_roster_start(struct engine *);
+/* A part, to be proven in a moment.  AGAIN: others are under way; errors of roster_parts_put(). */
+MUST_USE enum err engine_roster_offer(struct engine *, member_index from_or_none,
+    uint64_t offset, struct span part);
+/* Now, for somebody who waits for the answer.  AGAIN; errors of roster_parts_prove(). */
+MUST_USE enum err engine_roster_prove(struct engine *);
+void engine_roster_held(struct engine *, enum role_id from, const struct msg_roster_held *);
+/* What waited for the replay. */
+void engine_roster_again(struct engine *);
+/* A new own incarnation is being written: drafts wait for it. */
+bool engine_roster_is_waiting(const struct engine *);
 
 /* engine_report.c */
 void engine_notice(struct engine *, const struct core_action *);
@@ -234,7 +297,9 @@ void engine_remember_restored(struct engine *, struct span envelope);
 /* A new notary was asked for nothing yet. */
 void engine_post_again(struct engine *);
 void engine_signed(struct engine *, const struct msg_signed *);
-void engine_posted(struct engine *, const struct msg_posted *);
+void engine_posted(struct engine *, const struct msg_posted *, struct span body);
+/* A host that all have severed asks the coordinator whether it was released. */
+void engine_ask_release(struct engine *);
 
 const char *engine_member_name(const struct engine *, member_index);
 /* "quarantine" or "monitor": what the rules made of a touch. */

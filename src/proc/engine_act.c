@@ -1,13 +1,11 @@
 /*
  * engine_act: the core's actions, carried out in the order in which they came.
  *
- * What must outlive a sibling is remembered here: the desired state of the
- * firewall, and the entries that the notary has not returned.
+ * Entries that the notary has not returned must outlive it: they are kept here.
  */
 #include "proc/engine.h"
 #include <stdlib.h>
 #include <string.h>
-#include "base/hex.h"
 #include "sys/log.h"
 
 void
@@ -23,180 +21,17 @@ engine_tell(struct engine *e, enum role_id to, uint32_t type, const void *fixed,
 		log_error("message %u to role %d: %s", type, (int)to, err_text(err));
 }
 
-/* ---- enforcement ------------------------------------------------------------ */
-
-static struct engine_outsider *
-find_outsider(struct engine *e, const struct address *address)
-{
-	for (size_t i = 0; i < e->outsider_count; i++)
-		if (address_equal(&e->outsiders[i].request.addresses[0], address))
-			return &e->outsiders[i];
-	return NULL;
-}
-
-uint32_t
-engine_outsider_request(struct engine *e, const struct address *address)
-{
-	const struct engine_outsider *outsider = find_outsider(e, address);
-
-	return outsider == NULL ? 0 : outsider->request.request;
-}
-
-/* The kernel expires them by itself; here they only have to be forgotten. */
-static void
-forget_expired(struct engine *e)
-{
-	uint64_t now_ms = loop_now_ms();
-	size_t kept = 0;
-
-	for (size_t i = 0; i < e->outsider_count; i++)
-		if (e->outsiders[i].until_ms > now_ms)
-			e->outsiders[kept++] = e->outsiders[i];
-	e->outsider_count = kept;
-}
-
-static struct engine_outsider *
-new_outsider(struct engine *e)
-{
-	if (e->outsider_count == e->outsider_room)
-		forget_expired(e);
-	if (e->outsider_count == e->outsider_room) {
-		size_t room = e->outsider_room == 0 ? 16 : e->outsider_room * 2;
-		struct engine_outsider *grown;
-
-		if (room > LIMIT_LOCAL_CUTS)
-			return NULL;
-		grown = realloc(e->outsiders, room * sizeof(*grown));
-		if (grown == NULL)
-			return NULL;
-		e->outsiders = grown;
-		e->outsider_room = room;
-	}
-	memset(&e->outsiders[e->outsider_count], 0, sizeof(*e->outsiders));
-	return &e->outsiders[e->outsider_count++];
-}
-
-static void
-enforce_member(struct engine *e, const struct core_action *action)
-{
-	const struct member *member = roster_member(e->roster, action->enforce.subject);
-	struct msg_enforce *request = &e->members[action->enforce.subject];
-	struct msg_close_link close = { .peer = action->enforce.subject, .error = ERR_SUBJECT };
-
-	request->request = engine_request(e);
-	request->strength = (uint32_t)action->enforce.strength;
-	request->expires_ms = action->enforce.expires_ms;
-	request->incident = action->incident;
-	request->subject = action->enforce.subject;
-	request->address_count = (uint32_t)member->address_count;
-	memcpy(request->addresses, member->addresses, sizeof(request->addresses));
-	request->mac = action->enforce.mac;
-	request->is_member = 1;
-	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, request, sizeof(*request), (struct span){ 0 });
-	if (action->enforce.strength == STRENGTH_SEVER)
-		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
-}
-
-static void
-enforce_outsider(struct engine *e, const struct core_action *action)
-{
-	struct engine_outsider *outsider = find_outsider(e, &action->enforce.address);
-
-	if (outsider == NULL && (outsider = new_outsider(e)) == NULL) {
-		log_error("no room to remember a blocked address: %d stand", LIMIT_LOCAL_CUTS);
-		return;
-	}
-	outsider->request.request = engine_request(e);
-	outsider->request.strength = (uint32_t)action->enforce.strength;
-	outsider->request.expires_ms = action->enforce.expires_ms;
-	outsider->request.incident = action->incident;
-	outsider->request.subject = UINT32_MAX;
-	outsider->request.address_count = 1;
-	outsider->request.addresses[0] = action->enforce.address;
-	outsider->request.mac = action->enforce.mac;
-	outsider->until_ms = loop_now_ms() + action->enforce.expires_ms;
-	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &outsider->request, sizeof(outsider->request),
-	    (struct span){ 0 });
-	if (action->enforce.strength == STRENGTH_NONE)
-		*outsider = e->outsiders[--e->outsider_count];
-}
-
-void
-engine_log_enforce(const struct engine *e, const struct core_action *action)
-{
-	const char *would = e->config->mode == CONFIG_OBSERVE ? "would " : "";
-	char incident[HEX_ROOM(sizeof(action->incident.bytes))], address[46];
-
-	hex_format(action->incident.bytes, sizeof(action->incident.bytes), incident);
-	if (action->what == CORE_DO_LOCK) {
-		log_info("incident=%s %slock this host strength=%s", incident, would,
-		    strength_text(action->lock.strength));
-		return;
-	}
-	/* Before first sync every member is held; that is no incident. */
-	if (action->enforce.strength == STRENGTH_HOLD)
-		return;
-	if (action->enforce.subject != MEMBER_NONE) {
-		log_info("incident=%s %sisolate subject=%s strength=%s", incident, would,
-		    engine_member_name(e, action->enforce.subject),
-		    strength_text(action->enforce.strength));
-		return;
-	}
-	address_format(&action->enforce.address, address);
-	log_info("incident=%s %sblock address=%s strength=%s seconds=%llu", incident, would,
-	    address, strength_text(action->enforce.strength),
-	    (unsigned long long)(action->enforce.expires_ms / 1000));
-}
-
-static void
-lock(struct engine *e, const struct core_action *action)
-{
-	e->lock.request = engine_request(e);
-	e->lock.strength = (uint32_t)action->lock.strength;
-	e->lock.incident = action->incident;
-	engine_tell(e, ROLE_ENFORCER, MSG_LOCK, &e->lock, sizeof(e->lock), (struct span){ 0 });
-}
-
-void
-engine_enforce_again(struct engine *e)
-{
-	struct span none = { 0 };
-
-	if (e->siblings[ROLE_ENFORCER] == NULL)
-		return;
-	forget_expired(e);
-	for (size_t i = 0; i < roster_count(e->roster); i++) {
-		struct msg_enforce *request = &e->members[i];
-
-		if (request->strength == STRENGTH_NONE)
-			continue;
-		request->request = engine_request(e);
-		engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, request, sizeof(*request), none);
-		e->barrier = request->request;
-	}
-	for (size_t i = 0; i < e->outsider_count; i++) {
-		struct engine_outsider *outsider = &e->outsiders[i];
-
-		outsider->request.request = engine_request(e);
-		outsider->request.expires_ms = outsider->until_ms - loop_now_ms();
-		engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &outsider->request,
-		    sizeof(outsider->request), none);
-	}
-	e->lock.request = engine_request(e);
-	engine_tell(e, ROLE_ENFORCER, MSG_LOCK, &e->lock, sizeof(e->lock), none);
-	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE_ALL, NULL, 0, none);
-	if (e->effective.mode == EFFECTIVE_OBSERVE || e->effective.mode == EFFECTIVE_LINKS_ONLY)
-		e->barrier = 0;
-	e->enforcer_told = true;
-}
-
 /* ---- entries ------------------------------------------------------------------ */
 
 static void
-send_append(struct engine *e, const struct engine_append *append)
+send_append(struct engine *e, struct engine_append *append)
 {
 	struct msg_append message = { .request = append->request };
 
+	/* The notary may be in the new incarnation already, the core is not yet. */
+	append->waits = engine_roster_is_waiting(e);
+	if (append->waits)
+		return;
 	engine_tell(e, ROLE_NOTARY, MSG_APPEND, &message, sizeof(message),
 	    (struct span){ append->body, append->size_bytes });
 }
@@ -297,6 +132,14 @@ engine_append_again(struct engine *e)
 		send_append(e, &e->appends[i]);
 }
 
+void
+engine_append_waiting(struct engine *e)
+{
+	for (size_t i = 0; i < e->append_count; i++)
+		if (e->appends[i].waits)
+			send_append(e, &e->appends[i]);
+}
+
 /* ---- all of them ------------------------------------------------------------------ */
 
 /*
@@ -355,16 +198,14 @@ engine_carry_out(struct engine *e, const struct core_action *action)
 {
 	struct msg_flush flush = { 0 };
 	struct msg_close_link close = { 0 };
+	enum err err;
 
 	switch (action->what) {
 	case CORE_DO_ENFORCE:
-		if (action->enforce.subject != MEMBER_NONE)
-			enforce_member(e, action);
-		else
-			enforce_outsider(e, action);
+		engine_enforce(e, action);
 		break;
 	case CORE_DO_LOCK:
-		lock(e, action);
+		engine_lock(e, action);
 		break;
 	case CORE_DO_APPEND:
 		append(e, action);
@@ -385,8 +226,11 @@ engine_carry_out(struct engine *e, const struct core_action *action)
 		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
 		break;
 	case CORE_DO_ROSTER:
-		log_info("roster: peer %u has %zu bytes more", action->roster.from,
-		    action->roster.records.size_bytes);
+		err = engine_roster_offer(
+		    e, action->roster.from, action->roster.offset, action->roster.records);
+		if (err != ERR_OK)
+			log_debug("roster: a part of %s is left: %s",
+			    engine_member_name(e, action->roster.from), err_text(err));
 		break;
 	case CORE_DO_PUBLISH:
 		engine_post_entry(e, action->publish.bytes);

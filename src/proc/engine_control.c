@@ -1,6 +1,7 @@
 /*
  * engine_control: answers to the phalanx program on this host.  The parent
- * accepted the connection and checked who it is; here it may only ask.
+ * accepted the connection and checked who it is; here it may ask, and hand in
+ * what others have signed.
  */
 #include "proc/engine.h"
 #include <stdio.h>
@@ -22,6 +23,11 @@ fill_status(struct engine *e, struct msg_status *s)
 	(void)snprintf(s->mesh, sizeof(s->mesh), "%s", roster_mesh_name(e->roster));
 	s->id = self->id;
 	s->epoch = epoch_number(epoch);
+	s->mesh_id = *roster_mesh(e->roster);
+	s->incarnation = self->incarnation;
+	s->roster_bytes = roster_records(e->roster).size_bytes;
+	s->reloads = e->reloads;
+	s->indicators = view.indicators;
 	s->root = view.root;
 	s->sequence = view.sequence;
 	s->objects = view.objects;
@@ -61,13 +67,27 @@ fill_status(struct engine *e, struct msg_status *s)
 	s->coordinator_up = e->coordinator_up;
 }
 
+/* By number; heads of little weight may make it more. */
+static uint32_t
+quorum_of(const struct engine *e, member_index subject)
+{
+	const struct epoch *epoch = roster_current(e->roster);
+	size_t heads = epoch_heads(epoch);
+	size_t others = heads - (epoch_ordinal(epoch, subject) >= 0);
+	size_t needed = heads <= 4 ? others : others / 2 + 1;
+
+	return needed < 2 ? 2 : (uint32_t)needed;
+}
+
 static void
 fill_member(const struct engine *e, member_index index, struct msg_member *m)
 {
 	const struct member *member = roster_member(e->roster, index);
 	struct core_member_view view;
 
-	core_view_member(e->core, index, &view);
+	memset(&view, 0, sizeof(view));
+	if (roster_is_node(e->roster, index))
+		core_view_member(e->core, index, &view);
 	(void)snprintf(m->name, sizeof(m->name), "%s", member->name);
 	m->id = member->id;
 	m->status = (uint32_t)view.status;
@@ -78,7 +98,22 @@ fill_member(const struct engine *e, member_index index, struct msg_member *m)
 	m->since_ms = view.since_ms;
 	m->feed_sequence = view.feed_sequence;
 	m->incident = view.incident;
-	m->address = member->addresses[0];
+	m->incarnation = member->incarnation;
+	m->not_after_ms = member->not_after_ms;
+	m->role = (uint32_t)member->role;
+	m->weight = epoch_weight_of(roster_current(e->roster), index);
+	m->needed = quorum_of(e, index);
+	m->release_votes = e->members[index] == NULL ? 0 : e->members[index]->release_votes;
+	m->key = member->key;
+	m->certificate = view.certificate;
+	m->report_incarnation = view.report_incarnation;
+	m->report_sequence = view.report_sequence;
+	m->proven = view.proven;
+	m->restricted = view.restricted;
+	m->release_asked = view.release_asked;
+	m->has_certificate = view.has_certificate;
+	if (member->address_count > 0)
+		m->address = member->addresses[0];
 	m->is_self = index == e->self;
 	m->is_head = epoch_ordinal(roster_current(e->roster), index) >= 0;
 	m->linked = view.linked;
@@ -118,8 +153,6 @@ answer(struct engine *e, struct ipc *client, enum ask ask)
 		for (size_t i = 0; i < roster_count(e->roster) && err == ERR_OK; i++) {
 			struct msg_member member = { 0 };
 
-			if (!roster_is_node(e->roster, (member_index)i))
-				continue;
 			fill_member(e, (member_index)i, &member);
 			err = ipc_send(client, MSG_MEMBER, &member, sizeof(member), NULL, 0);
 		}
@@ -128,6 +161,63 @@ answer(struct engine *e, struct ipc *client, enum ask ask)
 		return tell_opinions(e, client);
 	}
 	return ERR_RANGE;
+}
+
+/* ---- what is handed in ----------------------------------------------------------- */
+
+/* What the core refused while it took this in; OK: nothing. */
+static enum err
+submit(struct engine *e, struct span envelope)
+{
+	struct core_event event = { .input = CORE_SUBMITTED };
+
+	if (!e->replayed)
+		return ERR_AGAIN;
+	if (envelope.size_bytes == 0 || envelope.size_bytes > LIMIT_ENVELOPE_BYTES)
+		return ERR_OVERSIZE;
+	event.submitted.bytes = envelope;
+	engine_feed(e, &event);
+	for (size_t i = 0; i < e->actions.count; i++) {
+		const struct core_action *action = &e->actions.list[i];
+
+		if (action->what == CORE_DO_NOTICE && action->notice.notice == NOTICE_REFUSED)
+			return action->notice.error;
+	}
+	return ERR_OK;
+}
+
+static enum err
+submit_roster(struct engine *e, const struct msg_roster *part, struct span records)
+{
+	enum err err = engine_roster_offer(e, MEMBER_NONE, part->offset, records);
+
+	return err == ERR_OK ? engine_roster_prove(e) : err;
+}
+
+static enum err
+carry_out(struct engine *e, struct ipc *client, const struct ipc_message *m)
+{
+	const struct msg_roster *part;
+	const struct msg_ask *ask;
+	const uint8_t *tail;
+	size_t tail_bytes;
+
+	switch (m->type) {
+	case MSG_ASK:
+		if ((ask = ipc_expect(m, sizeof(*ask), &tail, &tail_bytes)) == NULL)
+			return ERR_MALFORMED;
+		if (ask->version != MESSAGES_VERSION)
+			return ERR_VERSION;
+		return answer(e, client, (enum ask)ask->ask);
+	case MSG_SUBMIT:
+		return submit(e, (struct span){ m->data, m->size_bytes });
+	case MSG_SUBMIT_ROSTER:
+		if ((part = ipc_expect(m, sizeof(*part), &tail, &tail_bytes)) == NULL)
+			return ERR_MALFORMED;
+		return submit_roster(e, part, (struct span){ tail, tail_bytes });
+	default:
+		return ERR_MALFORMED;
+	}
 }
 
 static void
@@ -143,18 +233,8 @@ static void
 on_message(void *context, struct ipc *client, const struct ipc_message *m)
 {
 	struct engine *e = context;
-	struct msg_answered done = { .error = ERR_MALFORMED };
-	const struct msg_ask *ask;
-	const uint8_t *tail;
-	size_t tail_bytes;
+	struct msg_answered done = { .error = (uint32_t)carry_out(e, client, m) };
 
-	ask = ipc_expect(m, sizeof(*ask), &tail, &tail_bytes);
-	if (m->type != MSG_ASK || ask == NULL)
-		done.error = ERR_MALFORMED;
-	else if (ask->version != MESSAGES_VERSION)
-		done.error = ERR_VERSION;
-	else
-		done.error = (uint32_t)answer(e, client, (enum ask)ask->ask);
 	if (ipc_send(client, MSG_ANSWERED, &done, sizeof(done), NULL, 0) != ERR_OK)
 		log_warn("control: a client did not take its answer");
 }

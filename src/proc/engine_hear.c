@@ -122,6 +122,7 @@ on_enforced(struct engine *e, const struct msg_enforced *done)
 	else if (done->sockets > 0)
 		log_info("incident=%s sockets closed count=%u", incident, done->sockets);
 	engine_cut_done(e, done->request);
+	engine_enforced(e, done);
 	if (e->barrier != 0 && done->request == e->barrier) {
 		e->barrier = 0;
 		engine_open_when_ready(e);
@@ -215,6 +216,18 @@ on_replayed(struct engine *e, const struct msg_replayed *done)
 	engine_feed(e, &event);
 	engine_enforce_again(e);
 	engine_open_when_ready(e);
+	engine_roster_again(e);
+}
+
+static bool
+on_roster_held(struct engine *e, enum role_id from, const struct ipc_message *m)
+{
+	const struct msg_roster_held *held = ipc_expect(m, sizeof(*held), NULL, NULL);
+
+	if (held == NULL || held->error >= ERR_COUNT)
+		return false;
+	engine_roster_held(e, from, held);
+	return true;
 }
 
 void
@@ -255,6 +268,20 @@ engine_hear_notary(struct engine *e, const struct ipc_message *m)
 			break;
 		on_replayed(e, replayed);
 		return;
+	case MSG_ROSTER: {
+		const struct msg_roster *part = ipc_expect(m, sizeof(*part), &tail, &tail_bytes);
+
+		if (part == NULL)
+			break;
+		if (engine_roster_offer(
+		        e, MEMBER_NONE, part->offset, (struct span){ tail, tail_bytes }) != ERR_OK)
+			log_info("roster: others are under way; read it again when they are in");
+		return;
+	}
+	case MSG_ROSTER_HELD:
+		if (!on_roster_held(e, ROLE_NOTARY, m))
+			break;
+		return;
 	case MSG_SIGNED:
 		made = ipc_expect(m, sizeof(*made), &tail, &tail_bytes);
 		if (made == NULL)
@@ -282,7 +309,8 @@ on_link(struct engine *e, const struct msg_link *link)
 	struct msg_close_link close = { .peer = link->peer, .error = ERR_SUBJECT };
 
 	/* Without a firewall a sever is this: the link may not stay. */
-	if (link->change == LINK_UP && e->members[link->peer].strength == STRENGTH_SEVER) {
+	if (link->change == LINK_UP &&
+	    engine_strength(e, (member_index)link->peer) == STRENGTH_SEVER) {
 		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
 		return;
 	}
@@ -384,10 +412,14 @@ engine_hear_net(struct engine *e, const struct ipc_message *m)
 		engine_feed(e, &event);
 		return;
 	}
+	case MSG_ROSTER_HELD:
+		if (!on_roster_held(e, ROLE_NET, m))
+			break;
+		return;
 	case MSG_POSTED:
 		if ((fixed = ipc_expect(m, sizeof(struct msg_posted), &tail, &tail_bytes)) == NULL)
 			break;
-		engine_posted(e, fixed);
+		engine_posted(e, fixed, (struct span){ tail, tail_bytes });
 		return;
 	case MSG_ALARM:
 		if ((fixed = ipc_expect(m, sizeof(struct msg_alarm), &tail, &tail_bytes)) == NULL)

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
+#include "base/hex.h"
 #include "proc/engine_text.h"
 #include "sys/crypto.h"
 #include "sys/log.h"
@@ -308,10 +310,73 @@ coordinator_is(struct engine *e, bool up)
 	flush_batch(e);
 }
 
+/* ---- what a host that is cut off still can ask ------------------------------------ */
+
+static void
+ask(struct engine *e, enum http_path path, const char *query)
+{
+	struct msg_post message = { .request = engine_request(e), .path = (uint32_t)path };
+
+	engine_tell(e, ROLE_NET, MSG_POST, &message, sizeof(message),
+	    (struct span){ (const uint8_t *)query, strlen(query) });
+}
+
 void
-engine_posted(struct engine *e, const struct msg_posted *posted)
+engine_ask_release(struct engine *e)
+{
+	char id[HEX_ROOM(sizeof(struct node_id))], query[64];
+	struct core_view view;
+
+	core_view(e->core, &view);
+	if (view.locked == STRENGTH_NONE || e->config->coordinator_host[0] == '\0')
+		return;
+	hex_format(roster_member(e->roster, e->self)->id.bytes, sizeof(struct node_id), id);
+	(void)snprintf(query, sizeof(query), "node=%s", id);
+	ask(e, HTTP_RELEASES, query);
+	/* The certificate may be of an epoch that came after it was cut off. */
+	e->growth.asked = roster_records(e->roster).size_bytes;
+	(void)snprintf(query, sizeof(query), "offset=%" PRIu64, e->growth.asked);
+	ask(e, HTTP_ROSTER, query);
+}
+
+/* A SyncItems: each is proven by the core, as if a peer had relayed it. */
+static void
+take_items(struct engine *e, struct span body)
+{
+	struct core_event event = { .input = CORE_SUBMITTED };
+	struct buf_in in;
+
+	buf_in_init(&in, body.data, body.size_bytes);
+	while (buf_left(&in) > 0) {
+		if (buf_take_varint(&in) != (1 << 3 | 2))
+			buf_in_fail(&in, ERR_UNKNOWN_FIELD);
+		event.submitted.bytes.size_bytes = buf_take_varint(&in);
+		event.submitted.bytes.data = buf_take(&in, event.submitted.bytes.size_bytes);
+		if (in.err != ERR_OK || event.submitted.bytes.size_bytes > LIMIT_ENVELOPE_BYTES) {
+			log_warn("coordinator: its answer is no list of entries");
+			return;
+		}
+		engine_feed(e, &event);
+	}
+}
+
+static void
+take_answer(struct engine *e, const struct msg_posted *posted, struct span body)
+{
+	if (posted->status != 200 || body.size_bytes == 0)
+		return;
+	if (posted->path == HTTP_RELEASES)
+		take_items(e, body);
+	else if (posted->path == HTTP_ROSTER &&
+	         engine_roster_offer(e, MEMBER_NONE, e->growth.asked, body) != ERR_OK)
+		log_debug("coordinator: records of the roster are left for later");
+}
+
+void
+engine_posted(struct engine *e, const struct msg_posted *posted, struct span body)
 {
 	coordinator_is(e, posted->status != 0);
+	take_answer(e, posted, body);
 	if (posted->status != 0 && posted->status != 200 && posted->status != 202)
 		log_warn(
 		    "coordinator: request %u answered HTTP %u", posted->request, posted->status);

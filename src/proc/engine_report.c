@@ -47,6 +47,7 @@ engine_heartbeat(struct engine *e)
 	e->heartbeat_ms = now_ms + LIMIT_HEARTBEAT_MS;
 	engine_post_registration(e);
 	post_telemetry(e);
+	engine_ask_release(e);
 }
 
 /* ---- notices --------------------------------------------------------------------------- */
@@ -226,12 +227,14 @@ gather_object(struct engine *e, const struct core_action *action)
 	switch (action->notice.notice) {
 	case NOTICE_SELF_REPORT:
 	case NOTICE_CERTIFICATE:
+	case NOTICE_PROOF:
 	case NOTICE_RELEASE:
 	case NOTICE_RELEASED:
 		engine_post_standing(e, object);
 		break;
 	case NOTICE_STATEMENT:
 	case NOTICE_VERDICT:
+	case NOTICE_INDICATOR:
 		if (action->notice.peer == e->self)
 			engine_post_entry(e, object);
 		break;
@@ -247,12 +250,55 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_EPOCH:
 	case NOTICE_EQUIVOCATION:
 	case NOTICE_BLAST_RADIUS:
-	case NOTICE_PROOF:
 	case NOTICE_RESTRICTED:
 	case NOTICE_ROSTER_FORK:
-	case NOTICE_INDICATOR:
 		break;
 	}
+}
+
+/* The page shows a change of state at once, not at the next heartbeat. */
+static bool
+is_change(const struct core_action *action)
+{
+	switch (action->notice.notice) {
+	case NOTICE_TOUCH:
+	case NOTICE_SELF_REPORT:
+	case NOTICE_CERTIFICATE:
+	case NOTICE_STAND_DOWN:
+	case NOTICE_RESTRICTED:
+	case NOTICE_PROOF:
+	case NOTICE_RELEASED:
+		return true;
+	case NOTICE_STATEMENT:
+	case NOTICE_VERDICT:
+	case NOTICE_REFUSED:
+	case NOTICE_PEER_ALIVE:
+	case NOTICE_PEER_SUSPECT:
+	case NOTICE_PEER_DEAD:
+	case NOTICE_FIRST_SYNC:
+	case NOTICE_LOST_STATE:
+	case NOTICE_CLOCK:
+	case NOTICE_EQUIVOCATION:
+	case NOTICE_BLAST_RADIUS:
+	case NOTICE_RELEASE:
+	case NOTICE_INDICATOR:
+	case NOTICE_EPOCH:
+	case NOTICE_ROSTER_FORK:
+		break;
+	}
+	return false;
+}
+
+/* How far the heads have come with a release, for who waits for it. */
+static void
+count_release(struct engine *e, const struct core_action *action)
+{
+	if (action->notice.subject == MEMBER_NONE)
+		return;
+	if (action->notice.notice == NOTICE_VERDICT && action->notice.level == LEVEL_RELEASE)
+		engine_release_votes(e, action->notice.subject, action->notice.votes);
+	else if (action->notice.notice == NOTICE_RELEASED)
+		engine_release_votes(e, action->notice.subject, 0);
 }
 
 void
@@ -263,10 +309,7 @@ engine_notice(struct engine *e, const struct core_action *action)
 	if (action->notice.notice == NOTICE_TOUCH && action->notice.cause != CAUSE_REPEATED &&
 	    action->notice.cause != CAUSE_IGNORED && !engine_advice_first(e, action))
 		report_touch(e, action);
-	/* The page shows a change of state at once, not at the next heartbeat. */
-	if (action->notice.notice == NOTICE_TOUCH || action->notice.notice == NOTICE_SELF_REPORT ||
-	    action->notice.notice == NOTICE_CERTIFICATE ||
-	    action->notice.notice == NOTICE_STAND_DOWN ||
-	    action->notice.notice == NOTICE_RESTRICTED || action->notice.notice == NOTICE_RELEASED)
+	count_release(e, action);
+	if (is_change(action))
 		e->heartbeat_ms = loop_now_ms() + LIMIT_REPORT_DELAY_MS;
 }

@@ -92,12 +92,19 @@ enum message_type {
 	/* advice -> engine */
 	MSG_OPINION,       /* struct msg_opinion */
 
+	/* the roster as it grows; each holds a copy of its own, and proves what it adds */
+	MSG_ROSTER = 116,  /* engine -> notary, net, and back when asked: struct msg_roster + records */
+	MSG_ROSTER_HELD,   /* notary, net -> engine, at first and after each: struct msg_roster_held */
+	MSG_ROSTER_ASK,    /* engine -> notary, whose file held more: struct msg_roster_ask */
+
 	/* a control client (phalanx) <-> engine, over a unix SOCK_SEQPACKET */
 	MSG_ASK = 120,     /* struct msg_ask */
 	MSG_STATUS,        /* struct msg_status */
 	MSG_MEMBER,        /* struct msg_member, one a member */
 	MSG_ANSWERED,      /* struct msg_answered: the end of an answer */
-	MSG_JUDGED         /* struct msg_judged, one an opinion that is remembered */
+	MSG_JUDGED,        /* struct msg_judged, one an opinion that is remembered */
+	MSG_SUBMIT,        /* nothing + Envelope: as if a peer had relayed it */
+	MSG_SUBMIT_ROSTER  /* struct msg_roster + records */
 };
 
 /* ---- parent ---------------------------------------------------------------- */
@@ -193,6 +200,7 @@ struct msg_lock {
 struct msg_enforced {
 	uint32_t request;
 	uint32_t error;      /* enum err */
+	uint32_t subject;    /* as in the request; of a lock: UINT32_MAX */
 	uint64_t kernel_ns;  /* from the request's arrival to the kernel's ACK */
 	uint32_t sockets;    /* destroyed; final in a second MSG_ENFORCED with kernel_ns 0 */
 	struct incident_id incident;
@@ -262,7 +270,10 @@ enum http_path { /* the coordinator's, as in docs/protocol.md */
 	HTTP_REGISTER = 1,  /* POST /register */
 	HTTP_TELEMETRY = 2, /* POST /api/telemetry */
 	HTTP_REPORT = 3,    /* POST /api/report/submit */
-	HTTP_ENTRIES = 4    /* POST /api/v1/entries */
+	HTTP_ENTRIES = 4,   /* POST /api/v1/entries */
+	/* GET, unsigned; what is posted is the query */
+	HTTP_RELEASES = 5,  /* /api/v1/releases?node=ID */
+	HTTP_ROSTER = 6     /* /api/v1/roster?offset=N */
 };
 
 /* RFC 9421; the notary composes the signature base from these alone. */
@@ -356,6 +367,7 @@ struct msg_vote {
 
 struct msg_posted {
 	uint32_t request;
+	uint32_t path;   /* enum http_path, as posted */
 	uint32_t status; /* HTTP; 0: unreachable */
 };
 
@@ -365,6 +377,21 @@ struct msg_alarm {
 	uint32_t alarm; /* enum alarm */
 	struct endpoint source;
 	char detail[128];
+};
+
+/* ---- the roster ------------------------------------------------------------------ */
+
+struct msg_roster {
+	uint64_t offset; /* in the CA's records, of which 1 to LIMIT_ROSTER_PART_BYTES follow */
+};
+
+struct msg_roster_held {
+	uint64_t bytes;  /* of the CA's records; whole ones are proven, and the notary's on disk */
+	uint32_t error;  /* enum err: why the last part is not among them */
+};
+
+struct msg_roster_ask {
+	uint64_t offset;
 };
 
 /* ---- control --------------------------------------------------------------------- */
@@ -380,7 +407,11 @@ struct msg_status {
 	char name[LIMIT_NAME_BYTES + 1];
 	char mesh[LIMIT_NAME_BYTES + 1];
 	struct node_id id;
+	struct mesh_id mesh_id;
 	uint64_t epoch, root, sequence, objects, local_cuts, touches, refused, checks;
+	uint64_t incarnation, indicators;
+	uint64_t roster_bytes; /* of the CA's records */
+	uint64_t reloads;      /* of the configuration, since the start */
 	uint64_t uptime_ms;
 	uint32_t members, heads, k, quorum, links;
 	uint32_t policy, mode;  /* enum config_policy, config_mode */
@@ -400,12 +431,19 @@ struct msg_member {
 	struct node_id id;
 	uint32_t status;   /* enum node_status */
 	uint32_t strength; /* enum strength in force here */
+	uint32_t role;     /* enum role */
 	uint32_t votes, statements, round;
-	uint64_t since_ms, feed_sequence;
+	uint32_t needed;   /* votes for a quorum against it, or for it */
+	uint32_t release_votes;
+	uint32_t weight;   /* in the current epoch */
+	uint64_t since_ms, feed_sequence, incarnation, not_after_ms;
+	struct public_key key;
+	struct hash certificate; /* certificate_ballot_hash(), if has_certificate */
+	uint64_t report_incarnation, report_sequence; /* newest self-report of the round; 0: none */
 	struct incident_id incident;
 	struct address address;
 	uint8_t is_self, is_head, linked, alive, certified, confessed, precaution_stands,
-	    precaution_stood_down;
+	    precaution_stood_down, proven, restricted, release_asked, has_certificate;
 };
 
 struct msg_judged {

@@ -90,7 +90,8 @@ bool
 net_is_neighbour(const struct net *n, member_index peer)
 {
 	if (n->full_mesh)
-		return peer != n->self && roster_is_node(n->roster, peer);
+		return peer != n->self && roster_is_node(n->roster, peer) &&
+		       epoch_has(roster_current(n->roster), peer);
 	for (size_t i = 0; i < n->neighbour_count; i++)
 		if (n->neighbours[i] == peer)
 			return true;
@@ -120,6 +121,78 @@ net_format_who(const struct net *n, member_index or_none, const struct endpoint 
 	address_format(&far->address, address);
 	(void)snprintf(out, NET_WHO, "%s (%s)",
 	    or_none == MEMBER_NONE ? "unknown" : roster_member(n->roster, or_none)->name, address);
+}
+
+/* The rings themselves are large, and forgotten again. */
+static enum err
+find_neighbours(const struct roster *roster)
+{
+	member_index neighbours[RINGS_NEIGHBOURS] = { 0 };
+	size_t count = RINGS_NEIGHBOURS;
+	struct rings *rings;
+	enum err err;
+
+	if ((err = rings_new(crypto_sodium(), roster, &rings)) != ERR_OK)
+		return err;
+	if (!rings_are_full_mesh(rings) &&
+	    (err = rings_neighbours(rings, net.self, neighbours, &count)) == ERR_OK) {
+		memcpy(net.neighbours, neighbours, sizeof(neighbours));
+		net.neighbour_count = count;
+	}
+	if (err == ERR_OK)
+		net.full_mesh = rings_are_full_mesh(rings);
+	rings_free(rings);
+	return err;
+}
+
+/* ---- the roster grows ---------------------------------------------------------------- */
+
+static void
+tell_held(enum err error)
+{
+	struct msg_roster_held held = { .bytes =
+		                            roster_records(net.roster).size_bytes + net.parts.used,
+		.error = (uint32_t)error };
+
+	if (net_tell(&net, MSG_ROSTER_HELD, &held, sizeof(held), NULL, 0) != ERR_OK)
+		log_warn("the engine cannot be told how much of the roster is here");
+}
+
+/* New members are called, and may call; who is in the epoch no more is let go. */
+static enum err
+put_in_force(struct roster *next)
+{
+	struct roster *before = net.roster;
+	enum err err;
+
+	if ((err = links_grow(net.links, roster_count(next))) != ERR_OK ||
+	    (err = dialler_grow(net.dialler, roster_count(next))) != ERR_OK ||
+	    (err = find_neighbours(next)) != ERR_OK)
+		return err;
+	net.roster = next;
+	if (net.tls != NULL)
+		tls_context_set_roster(net.tls, next);
+	roster_free(before);
+	links_drop_strangers(net.links);
+	dialler_look_again(net.dialler);
+	return ERR_OK;
+}
+
+static void
+take_roster(uint64_t offset, struct span part)
+{
+	struct roster *next = NULL;
+	enum err err;
+
+	if ((err = roster_parts_put(&net.parts, net.roster, offset, part)) == ERR_OK &&
+	    (err = roster_parts_prove(&net.parts, net.roster, &net.ca, &next)) == ERR_OK &&
+	    next != NULL && (err = put_in_force(next)) != ERR_OK) {
+		roster_parts_drop(&net.parts);
+		roster_free(next);
+	}
+	if (err != ERR_OK)
+		log_error("roster: %s", err_text(err));
+	tell_held(err);
 }
 
 /* ---- the engine ------------------------------------------------------------------- */
@@ -179,6 +252,12 @@ carry_out(const struct ipc_message *m)
 			return false;
 		coordinator_post(net.coordinator, fixed, tail, tail_bytes);
 		return true;
+	case MSG_ROSTER:
+		if ((fixed = ipc_expect(m, sizeof(struct msg_roster), &tail, &tail_bytes)) == NULL)
+			return false;
+		take_roster(
+		    ((const struct msg_roster *)fixed)->offset, (struct span){ tail, tail_bytes });
+		return true;
 	case MSG_VOTE_ACK:
 		if ((fixed = ipc_expect(m, sizeof(struct msg_vote_ack), NULL, NULL)) == NULL)
 			return false;
@@ -221,30 +300,14 @@ engine_gone(void *context, struct ipc *ipc, enum err why)
 
 /* ---- the role ----------------------------------------------------------------------- */
 
-/* The rings themselves are large, and forgotten again. */
-static enum err
-find_neighbours(void)
-{
-	struct rings *rings;
-	enum err err;
-
-	if ((err = rings_new(crypto_sodium(), net.roster, &rings)) != ERR_OK)
-		return err;
-	net.full_mesh = rings_are_full_mesh(rings);
-	net.neighbour_count = RINGS_NEIGHBOURS;
-	if (!net.full_mesh)
-		err = rings_neighbours(rings, net.self, net.neighbours, &net.neighbour_count);
-	rings_free(rings);
-	return err;
-}
-
 static enum err
 load_identity(struct child *child)
 {
 	const struct config *config = &child->config;
 	enum err err;
 
-	if ((err = identity_load_roster(
+	if ((err = identity_ca_key(config->ca_file, &net.ca)) != ERR_OK ||
+	    (err = identity_load_roster(
 	         config->roster_file, config->ca_file, crypto_sodium(), &net.roster)) != ERR_OK)
 		return err;
 	net.self = roster_find_name(net.roster, config->name);
@@ -252,7 +315,7 @@ load_identity(struct child *child)
 		log_error("the roster has no node named %s", config->name);
 		return ERR_CONFIG;
 	}
-	if ((err = find_neighbours()) != ERR_OK || config->local_mode)
+	if ((err = find_neighbours(net.roster)) != ERR_OK || config->local_mode)
 		return err;
 	return tls_context_new(
 	    config->cert_file, config->key_file, config->ca_file, net.roster, net.self, &net.tls);
@@ -332,6 +395,7 @@ channel(struct child *child, enum role_id far, int fd)
 		log_error("no channel to the engine");
 		return;
 	}
+	tell_held(ERR_OK);
 	links_announce(net.links);
 	conns_pause(net.conns, false);
 }

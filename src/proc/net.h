@@ -15,6 +15,7 @@
 #define PROC_NET_H
 #include "core/rings.h"
 #include "proc/messages.h"
+#include "proc/roster_parts.h"
 #include "sys/ipc.h"
 #include "sys/loop.h"
 #include "sys/tls.h"
@@ -25,7 +26,9 @@
 struct net {
 	struct loop *loop;
 	const struct config *config;
+	struct public_key ca;
 	struct roster *roster;
+	struct roster_parts parts; /* of one that is larger */
 	member_index self;
 	bool full_mesh;          /* every node is a neighbour; else these: */
 	member_index neighbours[RINGS_NEIGHBOURS];
@@ -67,6 +70,10 @@ void acceptor_set_open(struct acceptor *, bool open);
 struct conn;
 MUST_USE enum err dialler_new(struct net *, struct dialler **out);
 void dialler_set_open(struct dialler *, bool open);
+/* Room for so many members.  NOMEM. */
+MUST_USE enum err dialler_grow(struct dialler *, size_t members);
+/* Who is to be dialled may have changed with the roster. */
+void dialler_look_again(struct dialler *);
 /* A connection that this side dialled is gone; was_up: it had carried a link. */
 void dialler_gone(struct dialler *, member_index, bool was_up);
 

@@ -16,6 +16,8 @@
 #include "sys/crypto.h"
 #include "sys/log.h"
 
+#define QUESTION_BYTES 128
+
 enum state {
 	STATE_CLOSED, /* until retry_ms, if anything waits */
 	STATE_CONNECTING,
@@ -54,20 +56,29 @@ static void advance(struct coordinator *);
 
 /* ---- the queue --------------------------------------------------------------- */
 
+/* GET: the body is the query. */
+static bool
+is_question(const struct post *p)
+{
+	return p->about.path == HTTP_RELEASES || p->about.path == HTTP_ROSTER;
+}
+
 static bool
 is_transient(const struct post *p)
 {
-	return p->about.path == HTTP_TELEMETRY || p->about.path == HTTP_REGISTER;
+	return p->about.path == HTTP_TELEMETRY || p->about.path == HTTP_REGISTER || is_question(p);
 }
 
 static void
-tell_posted(struct coordinator *c, uint32_t request, uint32_t status, const uint8_t *body,
-    size_t size_bytes)
+tell_posted(struct coordinator *c, const struct msg_post *post, uint32_t status,
+    const uint8_t *body, size_t size_bytes)
 {
-	struct msg_posted message = { .request = request, .status = status };
+	struct msg_posted message = {
+		.request = post->request, .path = post->path, .status = status
+	};
 
 	if (net_tell(c->net, MSG_POSTED, &message, sizeof(message), body, size_bytes) != ERR_OK)
-		log_debug("coordinator: the engine cannot be told of request %u", request);
+		log_debug("coordinator: the engine cannot be told of request %u", post->request);
 }
 
 static void
@@ -80,7 +91,7 @@ drop(struct coordinator *c, struct post **at, uint32_t status, const uint8_t *bo
 		c->last = at;
 	c->count--;
 	c->bytes -= p->size_bytes;
-	tell_posted(c, p->about.request, status, body, size_bytes);
+	tell_posted(c, &p->about, status, body, size_bytes);
 	free(p);
 }
 
@@ -134,7 +145,7 @@ coordinator_post(
 
 	if (!c->configured || !make_room(c, size_bytes) ||
 	    (p = malloc(sizeof(*p) + size_bytes)) == NULL) {
-		tell_posted(c, about->request, 0, NULL, 0);
+		tell_posted(c, about, 0, NULL, 0);
 		return;
 	}
 	p->next = NULL;
@@ -164,6 +175,10 @@ path_text(uint32_t path)
 		return "/api/report/submit";
 	case HTTP_ENTRIES:
 		return "/api/v1/entries";
+	case HTTP_RELEASES:
+		return "/api/v1/releases";
+	case HTTP_ROSTER:
+		return "/api/v1/roster";
 	}
 	return NULL;
 }
@@ -210,10 +225,19 @@ compose(struct coordinator *c)
 		    p->about.path == HTTP_ENTRIES ? "application/x-protobuf" : "application/json",
 		.body = p->body,
 		.body_bytes = p->size_bytes };
+	char question[QUESTION_BYTES];
 	enum err err;
 
 	if (request.path == NULL)
 		return ERR_RANGE;
+	if (is_question(p)) {
+		if (snprintf(question, sizeof(question), "%s?%.*s", request.path,
+		        (int)p->size_bytes, (const char *)p->body) >= (int)sizeof(question))
+			return ERR_OVERSIZE;
+		request.method = "GET";
+		request.path = question;
+		request.body_bytes = 0;
+	}
 	if (p->about.created_s != 0) {
 		if ((err = sign_fields(c, p, &fields)) != ERR_OK)
 			return err;

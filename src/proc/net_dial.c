@@ -27,6 +27,7 @@ struct dialler {
 	struct target *targets; /* by member; used of peers */
 	member_index *peers;    /* whom this side dials */
 	size_t peer_count;
+	size_t room; /* members that both have room for */
 };
 
 static void
@@ -146,6 +147,41 @@ dialler_gone(struct dialler *d, member_index peer, bool was_up)
 	arm(d);
 }
 
+enum err
+dialler_grow(struct dialler *d, size_t members)
+{
+	struct target *targets;
+	member_index *peers;
+
+	if (members <= d->room)
+		return ERR_OK;
+	if ((targets = realloc(d->targets, members * sizeof(*targets))) == NULL)
+		return ERR_NOMEM;
+	d->targets = targets;
+	if ((peers = realloc(d->peers, members * sizeof(*peers))) == NULL)
+		return ERR_NOMEM;
+	d->peers = peers;
+	memset(targets + d->room, 0, (members - d->room) * sizeof(*targets));
+	d->room = members;
+	return ERR_OK;
+}
+
+void
+dialler_look_again(struct dialler *d)
+{
+	size_t i;
+
+	d->peer_count = 0;
+	for (i = 0; i < d->room; i++) {
+		if (!net_dials(d->net, (member_index)i))
+			continue;
+		d->peers[d->peer_count++] = (member_index)i;
+		if (d->targets[i].delay_ms == 0)
+			d->targets[i].delay_ms = LIMIT_DIAL_MIN_MS;
+	}
+	arm(d);
+}
+
 void
 dialler_set_open(struct dialler *d, bool open)
 {
@@ -157,7 +193,6 @@ enum err
 dialler_new(struct net *net, struct dialler **out)
 {
 	struct dialler *d;
-	size_t i, count;
 	uint64_t seed;
 	enum err err;
 
@@ -166,23 +201,15 @@ dialler_new(struct net *net, struct dialler **out)
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return ERR_NOMEM;
 	d->net = net;
-	count = roster_count(net->roster);
 	prng_seed(&d->prng, seed);
-	err = ERR_NOMEM;
-	if ((d->targets = calloc(count, sizeof(*d->targets))) == NULL ||
-	    (d->peers = calloc(count, sizeof(*d->peers))) == NULL ||
+	if ((err = dialler_grow(d, roster_count(net->roster))) != ERR_OK ||
 	    (err = loop_timer_new(net->loop, dial_due, d, &d->timer)) != ERR_OK) {
 		free(d->peers);
 		free(d->targets);
 		free(d);
 		return err;
 	}
-	for (i = 0; i < count; i++) {
-		if (!net_dials(net, (member_index)i))
-			continue;
-		d->peers[d->peer_count++] = (member_index)i;
-		d->targets[i].delay_ms = LIMIT_DIAL_MIN_MS;
-	}
+	dialler_look_again(d);
 	*out = d;
 	return ERR_OK;
 }

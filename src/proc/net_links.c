@@ -390,6 +390,32 @@ const struct conn_events link_events = {
 };
 
 enum err
+links_grow(struct links *l, size_t members)
+{
+	struct link *list;
+
+	if (members <= l->count)
+		return ERR_OK;
+	if ((list = realloc(l->list, members * sizeof(*list))) == NULL)
+		return ERR_NOMEM;
+	memset(list + l->count, 0, (members - l->count) * sizeof(*list));
+	l->list = list;
+	l->count = members;
+	return ERR_OK;
+}
+
+/* "Members not listed in the current epoch are not neighbours." */
+void
+links_drop_strangers(struct links *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->list[i].conn != NULL && !net_is_neighbour(l->net, (member_index)i))
+			conn_close(l->list[i].conn, ERR_AUTHOR, "it is no neighbour any more");
+}
+
+enum err
 links_new(struct net *net, struct links **out)
 {
 	struct links *l;

@@ -17,6 +17,10 @@ void links_announce(struct links *);
 /* Tell what could not be told before. */
 void links_catch_up(struct links *);
 bool links_is_up(const struct links *, member_index);
+/* Room for so many members.  NOMEM. */
+MUST_USE enum err links_grow(struct links *, size_t members);
+/* Close the links with whom the roster does not count among our peers any more. */
+void links_drop_strangers(struct links *);
 void links_send(struct links *, const struct msg_send *, const uint8_t *data, size_t size_bytes);
 void links_close(struct links *, const struct msg_close_link *);
 void links_flush(struct links *, const struct msg_flush *);

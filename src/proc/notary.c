@@ -12,7 +12,9 @@
 
 #include "http/signature.h"
 #include "proc/child.h"
+#include "proc/notary_roster.h"
 #include "proc/profiles.h"
+#include "proc/roster_parts.h"
 #include "sys/crypto.h"
 #include "sys/feed.h"
 #include "sys/log.h"
@@ -26,7 +28,7 @@ struct request {
 
 struct notary {
 	struct child *child;
-	struct roster *roster;
+	struct notary_roster members;
 	struct secret_key *key;
 	member_index self;
 	struct feed *feed; /* NULL: it could not be opened yet */
@@ -45,9 +47,9 @@ static struct notary notary;
 static enum err
 open_feed(struct notary *n)
 {
-	struct feed_config config = { .directory = n->child->config.state_dir,
+	const struct feed_config config = { .directory = n->child->config.state_dir,
 		.crypto = crypto_sodium(),
-		.roster = n->roster,
+		.roster = n->members.roster,
 		.self = n->self,
 		.key = n->key };
 
@@ -120,7 +122,7 @@ keep(struct notary *n, const struct msg_keep *about, struct span envelope)
 {
 	enum err err;
 
-	if (about->author >= roster_count(n->roster) || about->standing > 1) {
+	if (about->author >= roster_count(n->members.roster) || about->standing > 1) {
 		log_warn("keep: author %" PRIu32 " refused", about->author);
 		return;
 	}
@@ -128,7 +130,8 @@ keep(struct notary *n, const struct msg_keep *about, struct span envelope)
 		err = feed_keep(n->feed, (member_index)about->author, about->standing, envelope);
 	if (err != ERR_OK) {
 		log_warn("keep: an entry of %s: %s",
-		    roster_member(n->roster, (member_index)about->author)->name, err_text(err));
+		    roster_member(n->members.roster, (member_index)about->author)->name,
+		    err_text(err));
 		return;
 	}
 	if (!n->keep_pending)
@@ -179,6 +182,52 @@ replay(struct notary *n)
 		log_error("engine: end of replay: %s", err_text(err));
 }
 
+/* ---- the roster ------------------------------------------------------------------ */
+
+static void
+tell_held(struct notary *n, enum err error)
+{
+	struct msg_roster_held held = { .bytes = notary_roster_bytes(&n->members),
+		.error = (uint32_t)error };
+	enum err err;
+
+	if (n->engine == NULL)
+		return;
+	if ((err = ipc_send(n->engine, MSG_ROSTER_HELD, &held, sizeof(held), NULL, 0)) != ERR_OK)
+		log_warn("engine: length of the roster: %s", err_text(err));
+}
+
+static enum err
+on_changing(void *context, const struct roster *next)
+{
+	struct notary *n = context;
+
+	/* What was asked for in the old incarnation is signed in it. */
+	commit(n);
+	return n->feed == NULL ? ERR_OK : feed_set_roster(n->feed, next);
+}
+
+static void
+on_reread(void *context)
+{
+	tell_held(context, ERR_OK);
+}
+
+static void
+send_records(struct notary *n, uint64_t offset)
+{
+	struct msg_roster message = { .offset = offset };
+	struct span part = roster_parts_cut(roster_records(n->members.roster), offset);
+	enum err err;
+
+	if (part.size_bytes == 0)
+		return;
+	err =
+	    ipc_send(n->engine, MSG_ROSTER, &message, sizeof(message), part.data, part.size_bytes);
+	if (err != ERR_OK)
+		log_warn("engine: records from byte %" PRIu64 ": %s", offset, err_text(err));
+}
+
 /* ---- session signatures: they decide nothing ------------------------------------- */
 
 static void
@@ -226,7 +275,8 @@ sign_http(struct notary *n, const struct msg_sign_http *m)
 	input.authority = authority;
 	memcpy(input.content_sha256, m->body.bytes, sizeof(input.content_sha256));
 	memcpy(input.nonce, m->nonce, sizeof(input.nonce));
-	memcpy(input.key_id, roster_member(n->roster, n->self)->id.bytes, sizeof(input.key_id));
+	memcpy(input.key_id, roster_member(n->members.roster, n->self)->id.bytes,
+	    sizeof(input.key_id));
 	if (input.path != NULL)
 		err = http_signature_base(&input, base, &chars);
 	answer_signed(n, m->request, err, base, chars);
@@ -243,7 +293,8 @@ sign_registration(struct notary *n, const struct msg_sign_registration *m)
 	if (length == 0 || length == sizeof(m->address) || strchr(m->address, '|') != NULL)
 		err = ERR_MALFORMED;
 	chars = snprintf(text, sizeof(text), "%s|%.*s|%" PRIu64,
-	    roster_member(n->roster, n->self)->name, (int)length, m->address, m->timestamp_s);
+	    roster_member(n->members.roster, n->self)->name, (int)length, m->address,
+	    m->timestamp_s);
 	answer_signed(n, m->request, err, text, (size_t)chars);
 }
 
@@ -283,6 +334,18 @@ from_engine(void *context, struct ipc *ipc, const struct ipc_message *m)
 		return;
 	case MSG_REPLAY:
 		replay(n);
+		return;
+	case MSG_ROSTER:
+		if ((fixed = ipc_expect(m, sizeof(struct msg_roster), &tail, &tail_bytes)) == NULL)
+			break;
+		tell_held(
+		    n, notary_roster_take(&n->members, ((const struct msg_roster *)fixed)->offset,
+		           (struct span){ tail, tail_bytes }));
+		return;
+	case MSG_ROSTER_ASK:
+		if ((fixed = ipc_expect(m, sizeof(struct msg_roster_ask), NULL, NULL)) == NULL)
+			break;
+		send_records(n, ((const struct msg_roster_ask *)fixed)->offset);
 		return;
 	default:
 		break;
@@ -326,8 +389,11 @@ channel(struct child *child, enum role_id far, int fd)
 	if (notary.engine != NULL)
 		engine_gone(&notary, notary.engine, ERR_CLOSED);
 	notary.engine_fd = fd;
-	if ((err = ipc_new(child->loop, fd, &handler, &notary.engine)) != ERR_OK)
+	if ((err = ipc_new(child->loop, fd, &handler, &notary.engine)) != ERR_OK) {
 		log_error("engine: %s", err_text(err));
+		return;
+	}
+	tell_held(&notary, ERR_OK);
 }
 
 /* ---- coming and going --------------------------------------------------------------- */
@@ -339,8 +405,8 @@ find_self(struct notary *n)
 	struct public_key key;
 
 	identity_public(n->key, &key);
-	n->self = roster_find_key(n->roster, &key);
-	if (!roster_is_node(n->roster, n->self)) {
+	n->self = roster_find_key(n->members.roster, &key);
+	if (!roster_is_node(n->members.roster, n->self)) {
 		log_error("%s: no member of %s has this key", n->child->config.identity_file,
 		    n->child->config.roster_file);
 		return ERR_AUTHOR;
@@ -355,11 +421,12 @@ prepare(struct child *child)
 	enum err err;
 
 	notary.child = child;
-	if ((err = identity_load_roster(config->roster_file, config->ca_file, crypto_sodium(),
-	         &notary.roster)) != ERR_OK) {
-		log_error("%s, %s: %s", config->roster_file, config->ca_file, err_text(err));
+	notary.members.changing = on_changing;
+	notary.members.reread = on_reread;
+	notary.members.context = &notary;
+	if ((err = notary_roster_load(&notary.members, config->roster_file, config->ca_file)) !=
+	    ERR_OK)
 		return err;
-	}
 	if ((err = identity_load(config->identity_file, &notary.key)) != ERR_OK) {
 		log_error("%s: %s", config->identity_file, err_text(err));
 		return err;
@@ -374,7 +441,20 @@ prepare(struct child *child)
 static enum err
 start(struct child *child)
 {
+	enum err err;
+
+	if ((err = notary_roster_start(&notary.members, child->loop)) != ERR_OK)
+		return err;
 	return loop_timer_new(child->loop, sync_kept, &notary, &notary.keep_timer);
+}
+
+/* After phalanx ca bundle another roster may lie there. */
+static void
+reload(struct child *child, const struct config *config)
+{
+	(void)child;
+	(void)config;
+	notary_roster_reread(&notary.members);
 }
 
 static void
@@ -387,8 +467,7 @@ stop(struct child *child)
 	notary.feed = NULL;
 	identity_free(notary.key);
 	notary.key = NULL;
-	roster_free(notary.roster);
-	notary.roster = NULL;
+	notary_roster_free(&notary.members);
 }
 
 int
@@ -401,6 +480,7 @@ main(int argc, char **argv)
 		.profile = profile_notary,
 		.start = start,
 		.channel = channel,
+		.reload = reload,
 		.stop = stop };
 
 	return child_main(argc, argv, &role);

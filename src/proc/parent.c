@@ -7,6 +7,7 @@
  */
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <getopt.h>
 #include <libgen.h>
@@ -51,6 +52,8 @@ static struct {
 	struct parent_listeners listeners;
 	bool stopping, announced;
 	int status;
+	struct stat certificate[3]; /* certificate, key, CA: as net read them */
+	bool certificate_known;
 } self;
 
 /* In the order of starting; leaving goes the other way round. */
@@ -382,6 +385,15 @@ on_timer(void *context)
 	step(context, CHILD_TIMER);
 }
 
+static void
+ask_to_leave(struct process *process)
+{
+	process->state = CHILD_STOPPING;
+	loop_timer_set(process->timer, loop_now_ms() + LIMIT_CHILD_STOP_MS);
+	if (process->ipc == NULL || ipc_send(process->ipc, MSG_STOP, NULL, 0, NULL, 0) != ERR_OK)
+		(void)kill(process->pid, SIGKILL);
+}
+
 /* net leaves first, so that nothing new comes in; the notary last, so that nothing is lost. */
 static void
 stop_next(void)
@@ -397,11 +409,7 @@ stop_next(void)
 			loop_timer_set(process->timer, UINT64_MAX);
 			continue;
 		}
-		process->state = CHILD_STOPPING;
-		loop_timer_set(process->timer, loop_now_ms() + LIMIT_CHILD_STOP_MS);
-		if (process->ipc == NULL ||
-		    ipc_send(process->ipc, MSG_STOP, NULL, 0, NULL, 0) != ERR_OK)
-			(void)kill(process->pid, SIGKILL);
+		ask_to_leave(process);
 		return;
 	}
 	loop_stop(self.loop, self.status);
@@ -461,6 +469,10 @@ needs_restart(const struct config *old, const struct config *new)
 	if (old->decoy_count != new->decoy_count ||
 	    memcmp(old->decoys, new->decoys, sizeof(old->decoys)) != 0)
 		return "[decoys]";
+	if (old->policy != new->policy || old->threshold != new->threshold ||
+	    old->corroboration != new->corroboration || old->ignored_count != new->ignored_count ||
+	    memcmp(old->ignored, new->ignored, sizeof(old->ignored)) != 0)
+		return "[policy] policy, threshold, corroboration or ignore";
 	if (strcmp(old->coordinator_url, new->coordinator_url) != 0)
 		return "[coordinator] url";
 	if (strcmp(old->sidecar_path, new->sidecar_path) != 0 ||
@@ -480,11 +492,35 @@ restart_analyser(void)
 	if (analyser->state == CHILD_DOWN && is_wanted(analyser)) {
 		loop_timer_set(analyser->timer, loop_now_ms());
 	} else if (analyser->state == CHILD_UP) {
-		analyser->state = CHILD_STOPPING;
-		loop_timer_set(analyser->timer, loop_now_ms() + LIMIT_CHILD_STOP_MS);
-		if (ipc_send(analyser->ipc, MSG_STOP, NULL, 0, NULL, 0) != ERR_OK)
-			(void)kill(analyser->pid, SIGKILL);
+		ask_to_leave(analyser);
 	}
+}
+
+/*
+ * net reads its key and certificate before its sandbox, and no file after: with
+ * a renewed certificate it starts anew.  Its links are back within a moment.
+ */
+static bool
+certificate_changed(void)
+{
+	const struct config *config = &self.config.config;
+	const char *const files[] = { config->cert_file, config->key_file, config->ca_file };
+	bool changed = false;
+	struct stat now;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (stat(files[i], &now) == -1)
+			continue;
+		changed |= self.certificate_known &&
+		           (now.st_ino != self.certificate[i].st_ino ||
+		               now.st_size != self.certificate[i].st_size ||
+		               now.st_mtim.tv_sec != self.certificate[i].st_mtim.tv_sec ||
+		               now.st_mtim.tv_nsec != self.certificate[i].st_mtim.tv_nsec);
+		self.certificate[i] = now;
+	}
+	self.certificate_known = true;
+	return changed;
 }
 
 static void
@@ -509,6 +545,10 @@ reload(void)
 	broadcast();
 	restart_analyser();
 	log_info("configuration reloaded");
+	if (certificate_changed() && process_of(ROLE_NET)->state == CHILD_UP) {
+		log_info("net starts again, with the renewed certificate");
+		ask_to_leave(process_of(ROLE_NET));
+	}
 }
 
 static void
@@ -627,6 +667,7 @@ prepare(void)
 	if ((err = enter_sandbox()) != ERR_OK ||
 	    (err = names_start(self.loop, config, broadcast)) != ERR_OK)
 		return err;
+	(void)certificate_changed();
 	for (i = 0; i < PROCESSES; i++) {
 		processes[i].backoff_ms = LIMIT_RESTART_MIN_MS;
 		err = loop_timer_new(self.loop, on_timer, &processes[i], &processes[i].timer);

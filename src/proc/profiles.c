@@ -11,7 +11,8 @@ static const int notary_calls[] = { SCMP_SYS(openat), SCMP_SYS(readv), SCMP_SYS(
 	SCMP_SYS(fdatasync), SCMP_SYS(fsync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
 	SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat), SCMP_SYS(flock), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
-	SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(mlock), SCMP_SYS(munlock), -1 };
+	SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(mlock), SCMP_SYS(munlock),
+	SCMP_SYS(fchmod), -1 };
 
 /* Netlink, and a forked child that loads the table with libnftables. */
 static const int enforcer_calls[] = { SCMP_SYS(bind), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
@@ -65,7 +66,7 @@ static const int parent_calls[] = {
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(membarrier), SCMP_SYS(getpgrp),
 	/* channels, the control socket, the resolver's child */
 	SCMP_SYS(socketpair), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(chown),
-	SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat),
+	SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(fchmod), SCMP_SYS(mkdir), SCMP_SYS(mkdirat),
 	/* notary */
 	SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(pwritev),
 	SCMP_SYS(lseek), SCMP_SYS(fdatasync), SCMP_SYS(fsync), SCMP_SYS(ftruncate),

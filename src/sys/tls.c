@@ -269,6 +269,12 @@ fail:
 }
 
 void
+tls_context_set_roster(struct tls_context *c, const struct roster *roster)
+{
+	c->roster = roster;
+}
+
+void
 tls_context_free(struct tls_context *c)
 {
 	if (c == NULL)

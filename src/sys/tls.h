@@ -16,6 +16,8 @@ enum tls_side { TLS_CLIENT, TLS_SERVER };
 
 MUST_USE enum err tls_context_new(const char *cert_file, const char *key_file,
     const char *ca_file, const struct roster *, member_index self, struct tls_context **out);
+/* One that extends the one before; outlives the context. */
+void tls_context_set_roster(struct tls_context *, const struct roster *);
 void tls_context_free(struct tls_context *); /* accepts NULL */
 
 /* far: the far end's address, compared with the certificate and the enrolment. */

@@ -219,9 +219,15 @@ static union answer {
 static enum err
 hear(struct notary *n, int timeout_ms, uint32_t *type, size_t *size)
 {
+	enum err err;
 	int fd;
 
-	return ipc_read_blocking(n->engine, type, &answer, sizeof(answer), size, &fd, timeout_ms);
+	/* It says first how much of the roster it holds; who tests that listens for itself. */
+	do
+		err = ipc_read_blocking(
+		    n->engine, type, &answer, sizeof(answer), size, &fd, timeout_ms);
+	while (err == ERR_OK && *type == MSG_ROSTER_HELD);
+	return err;
 }
 
 static void
