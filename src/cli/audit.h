@@ -67,6 +67,7 @@ const char *audit_peers_word(enum audit_peers_say);
 int audit_verify(const struct audit *, const struct audit_options *);
 int audit_show(const struct audit *, const struct audit_options *);
 int audit_bundle(const struct audit *, const struct audit_options *);
+int audit_export(const struct audit *, const struct audit_options *);
 int audit_verify_bundle(const struct audit_options *);
 
 #endif

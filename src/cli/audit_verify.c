@@ -19,7 +19,7 @@
 #include "sys/crypto.h"
 
 struct head {
-	uint64_t sequence;
+	uint64_t incarnation, sequence;
 	struct hash hash;
 };
 
@@ -57,6 +57,42 @@ member_name(const struct verifying *v, member_index member)
 	return roster_member(v->audit->roster, member)->name;
 }
 
+/* An operator's sequences are times, and its entries name none before them. */
+static bool
+is_chained(const struct verifying *v, member_index author)
+{
+	return roster_member(v->audit->roster, author)->role == ROLE_NODE;
+}
+
+/* The first of a new life: it begins at 1, and follows nothing. */
+static void
+check_beginning(struct verifying *v, const char *name, const struct entry_header *h)
+{
+	static const struct hash none;
+
+	if (h->sequence != 1)
+		find(v, "deletion", "incarnation %" PRIu64 " of %s begins at sequence %" PRIu64,
+		    h->incarnation, name, h->sequence);
+	else if (!hash_equal(&h->previous, &none))
+		find(v, "chain", "incarnation %" PRIu64 " of %s begins behind an entry",
+		    h->incarnation, name);
+}
+
+static void
+check_backwards(
+    struct verifying *v, const char *name, const struct feed_line *line, const struct head *head)
+{
+	const struct entry_header *h = &line->entry.header;
+	bool same = h->incarnation == head->incarnation && h->sequence == head->sequence;
+
+	if (same && hash_equal(&head->hash, &line->hash) && !v->own)
+		return; /* kept twice */
+	if (v->own || same)
+		find(v, same ? "equivocation" : "order",
+		    "sequence %" PRIu64 " of incarnation %" PRIu64 " of %s stands behind %" PRIu64,
+		    h->sequence, h->incarnation, name, head->sequence);
+}
+
 /* Where this entry stands in its author's chain. */
 static void
 check_order(struct verifying *v, member_index author, const struct feed_line *line)
@@ -65,28 +101,26 @@ check_order(struct verifying *v, member_index author, const struct feed_line *li
 	struct head *head = &v->heads[author];
 	const char *name = member_name(v, author);
 
-	if (h->sequence <= head->sequence) {
-		if (h->sequence == head->sequence && hash_equal(&head->hash, &line->hash) &&
-		    !v->own)
-			return; /* kept twice */
-		if (v->own || h->sequence == head->sequence)
-			find(v, h->sequence == head->sequence ? "equivocation" : "order",
-			    "sequence %" PRIu64 " of %s stands behind %" PRIu64, h->sequence, name,
-			    head->sequence);
+	if (h->incarnation < head->incarnation ||
+	    (h->incarnation == head->incarnation && h->sequence <= head->sequence)) {
+		check_backwards(v, name, line, head);
 		return;
 	}
-	if (h->sequence == head->sequence + 1) {
-		if (!hash_equal(&h->previous, &head->hash))
+	if (h->incarnation > head->incarnation) {
+		if (v->own)
+			check_beginning(v, name, h);
+	} else if (h->sequence == head->sequence + 1) {
+		if (!hash_equal(&h->previous, &head->hash) && is_chained(v, author))
 			find(v, "chain",
 			    "sequence %" PRIu64 " of %s does not follow the entry before it",
 			    h->sequence, name);
 	} else if (v->own) {
 		find(v, "deletion", "sequences %" PRIu64 " to %" PRIu64 " of %s are missing",
 		    head->sequence + 1, h->sequence - 1, name);
-	} else if (head->sequence != 0) {
+	} else if (is_chained(v, author)) {
 		v->gaps += h->sequence - 1 - head->sequence;
 	}
-	*head = (struct head){ h->sequence, line->hash };
+	*head = (struct head){ h->incarnation, h->sequence, line->hash };
 }
 
 static void

@@ -64,9 +64,8 @@ read_lists(json_t *addresses, json_t *dns, struct ca_request_text *out)
 	size_t i;
 	json_t *item;
 
-	if (!json_is_array(addresses) || json_array_size(addresses) == 0 ||
-	    json_array_size(addresses) > LIMIT_ADDRESSES)
-		return "needs 1 to 8 addresses";
+	if (!json_is_array(addresses) || json_array_size(addresses) > LIMIT_ADDRESSES)
+		return "may have at most 8 addresses";
 	json_array_foreach(addresses, i, item)
 	{
 		const char *text = json_string_value(item);

@@ -131,7 +131,8 @@ usage(void)
 	audit_complain("verify [--dir STATE] [--file LOG] [--json]\n"
 	               "       verify --bundle FILE --ca-key HEX|--ca FILE\n"
 	               "       show [--dir STATE] [--file LOG] [--json]\n"
-	               "       bundle [--dir STATE] --subject NAME|--incident ID --out FILE");
+	               "       bundle [--dir STATE] --subject NAME|--incident ID --out FILE\n"
+	               "       export [--dir STATE] --subject NAME --out FILE");
 	return EXIT_USAGE;
 }
 
@@ -208,6 +209,8 @@ cmd_audit(const struct cli *cli, int argc, char **argv)
 		verb = audit_show;
 	else if (strcmp(name, "bundle") == 0)
 		verb = audit_bundle;
+	else if (strcmp(name, "export") == 0)
+		verb = audit_export;
 	if (verb == NULL || !parse_options(argc - 1, argv + 1, &options) || sodium_init() == -1)
 		return usage();
 	if (verb == audit_verify && options.bundle != NULL)
@@ -216,6 +219,8 @@ cmd_audit(const struct cli *cli, int argc, char **argv)
 		           : usage();
 	if (verb == audit_bundle &&
 	    (options.out == NULL || (options.subject != NULL) + (options.incident != NULL) != 1))
+		return usage();
+	if (verb == audit_export && (options.out == NULL || options.subject == NULL))
 		return usage();
 	if (!find_directory(cli, &options, &audit))
 		return EXIT_FAILED;

@@ -148,6 +148,11 @@ enrol(const struct ca_store *store, const struct enrol_options *options,
 	bool done = false;
 	enum err err;
 
+	if (options->role == ROLE_NODE && request->address_count == 0) {
+		ca_complain(
+		    "the request of %s names no address, and a node has one", request->name);
+		return false;
+	}
 	randombytes_buf(nonce, sizeof(nonce));
 	identity_node_id(&request->key, nonce, &id);
 	if (is_taken(store, request, &id))

@@ -143,6 +143,16 @@ add_dns(json_t *list, const char *text)
 	return json_array_append_new(list, json_string(text)) == 0;
 }
 
+static bool
+is_role(const char *text)
+{
+	if (strcmp(text, "node") == 0 || strcmp(text, "operator") == 0 ||
+	    strcmp(text, "coordinator") == 0)
+		return true;
+	ca_complain("--role %s: node, operator or coordinator", text);
+	return false;
+}
+
 int
 ca_request(int argc, char **argv)
 {
@@ -150,8 +160,8 @@ ca_request(int argc, char **argv)
 		{ "name", required_argument, NULL, 'n' },
 		{ "address", required_argument, NULL, 'a' },
 		{ "port", required_argument, NULL, 'p' }, { "dns", required_argument, NULL, 'd' },
-		{ 0 } };
-	const char *state = NULL, *name = NULL;
+		{ "role", required_argument, NULL, 'r' }, { 0 } };
+	const char *state = NULL, *name = NULL, *role = "node";
 	json_t *addresses = json_array(), *dns = json_array(), *request = NULL;
 	unsigned long port = DEFAULT_PORT;
 	int status = EXIT_USAGE, c;
@@ -169,15 +179,21 @@ ca_request(int argc, char **argv)
 			good = ca_number("--port", optarg, 1, 65535, &port);
 		else if (c == 'd')
 			good = add_dns(dns, optarg);
+		else if (c == 'r')
+			good = is_role(role = optarg);
 		else
 			good = false;
 	}
 	if (!good)
 		goto done;
-	if (state == NULL || name == NULL || json_array_size(addresses) == 0 || optind != argc ||
+	/* Who is no node has no link, and needs no address. */
+	if (state == NULL || name == NULL || optind != argc ||
+	    (strcmp(role, "node") == 0) != (json_array_size(addresses) > 0) ||
 	    json_array_size(addresses) > LIMIT_ADDRESSES || json_array_size(dns) > CA_DNS_NAMES) {
-		ca_complain("request --state DIR --name NAME --address A [--address B …] "
-		            "[--port 9000] [--dns NAME …]");
+		ca_complain(
+		    "request --state DIR --name NAME --address A [--address B …] "
+		    "[--port 9000] [--dns NAME …]\n"
+		    "phalanx ca: request --state DIR --name NAME --role operator|coordinator");
 		goto done;
 	}
 	if (!ca_name_is_valid(name)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/hex.h"
 #include "cli/control.h"
+#include "core/roster.h"
 
 /* Display beside the members' state, which alone counts. */
 static struct control_answer judged;
@@ -14,20 +15,26 @@ static struct control_answer judged;
 static bool
 is_incident(const struct msg_member *m)
 {
-	return m->statements > 0 || m->votes > 0 || m->certified || m->confessed ||
-	       m->precaution_stands || m->precaution_stood_down ||
-	       (m->strength > STRENGTH_HOLD && !m->is_self);
+	if (m->role != ROLE_NODE)
+		return false;
+	return m->proven || m->restricted || m->release_asked || m->statements > 0 ||
+	       m->votes > 0 || m->certified || m->confessed || m->precaution_stands ||
+	       m->precaution_stood_down || (m->strength > STRENGTH_HOLD && !m->is_self);
 }
 
 static const char *
 ground(const struct msg_member *m)
 {
+	if (m->proven)
+		return "proof: it signed two histories";
 	if (m->confessed)
 		return "confession";
 	if (m->certified)
 		return "quorum certificate";
 	if (m->precaution_stands)
 		return "precaution";
+	if (m->restricted)
+		return "restricted: witnesses agree (10 min)";
 	if (m->precaution_stood_down)
 		return "precaution, stood down: too many stand";
 	if (m->strength > STRENGTH_HOLD)
@@ -73,11 +80,12 @@ to_json(const struct msg_member *m)
 	hex_format(m->incident.bytes, sizeof(m->incident.bytes), incident);
 	hex_format(m->id.bytes, sizeof(m->id.bytes), id);
 	control_time(m->since_ms, since);
-	return json_pack("{ss ss ss ss ss ss sI sI sI ss so}", "incident", incident, "subject",
-	    m->name, "id", id, "status", control_status_text(m->status), "ground", ground(m),
-	    "held", control_strength_text(m->strength), "round", (json_int_t)m->round, "witnesses",
-	    (json_int_t)m->statements, "votes", (json_int_t)m->votes, "since", since, "opinion",
-	    opinion_to_json(opinion_of(m)));
+	return json_pack("{ss ss ss ss ss ss sI sI sI ss sb sI sI so}", "incident", incident,
+	    "subject", m->name, "id", id, "status", control_status_text(m->status), "ground",
+	    ground(m), "held", control_strength_text(m->strength), "round", (json_int_t)m->round,
+	    "witnesses", (json_int_t)m->statements, "votes", (json_int_t)m->votes, "since", since,
+	    "release_asked", m->release_asked, "release_votes", (json_int_t)m->release_votes,
+	    "needed", (json_int_t)m->needed, "opinion", opinion_to_json(opinion_of(m)));
 }
 
 static void
@@ -112,6 +120,9 @@ print_text(const struct control_answer *answer)
 		    control_strength_text(m->strength));
 		printf("  witnesses %u, votes %u, round %u, since %s\n", m->statements, m->votes,
 		    m->round, since);
+		if (m->release_asked)
+			printf("  release   asked, %u of %u heads have signed\n", m->release_votes,
+			    m->needed);
 		print_opinion(opinion_of(m));
 	}
 	if (count == 0)

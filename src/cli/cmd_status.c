@@ -34,8 +34,8 @@ print_json(const struct msg_status *s)
 	char id[33];
 
 	hex_format(s->id.bytes, sizeof(s->id.bytes), id);
-	return cli_print_json(json_pack(
-	    "{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI sI sf sf sI sI ss sI sI}",
+	return cli_print_json(json_pack("{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI "
+	                                "sI sf sf sI sI ss sI sI sI sI}",
 	    "name", s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
 	    control_status_text(s->status), "policy", policy_text(s), "mode",
 	    control_effective_text(s->effective), "locked", control_strength_text(s->locked),
@@ -47,7 +47,8 @@ print_json(const struct msg_status *s)
 	    (double)s->cpu_percent, "ram_pct", (double)s->memory_percent, "refused",
 	    (json_int_t)s->refused, "blocked_addresses", (json_int_t)s->local_cuts, "analysis",
 	    analysis_text(s), "opinions", (json_int_t)s->opinions, "unanswered",
-	    (json_int_t)s->unanswered));
+	    (json_int_t)s->unanswered, "incarnation", (json_int_t)s->incarnation, "indicators",
+	    (json_int_t)s->indicators));
 }
 
 static void
@@ -82,7 +83,8 @@ print_text(const struct msg_status *s)
 	if (!s->synced)
 		printf("! waiting for first sync: no votes yet\n");
 	if (s->lost_state)
-		printf("! peers hold a later feed of this node: it signs nothing; enrol it anew\n");
+		printf("! peers hold a later feed of this node: it signs nothing; renew it: "
+		       "phalanx ca renew\n");
 	if (s->clock_off)
 		printf("! the clock is off by more than %d s: no votes; check time sync\n",
 		    LIMIT_CLOCK_SKEW_MS / 1000);

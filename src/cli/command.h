@@ -24,10 +24,13 @@ struct command {
 };
 
 int cmd_ca(const struct cli *, int argc, char **argv);        /* ca init|request|enrol|epoch|show */
-int cmd_audit(const struct cli *, int argc, char **argv);     /* audit verify|show|bundle */
+int cmd_audit(const struct cli *, int argc, char **argv);     /* audit verify|show|bundle|export */
 int cmd_status(const struct cli *, int argc, char **argv);
 int cmd_peers(const struct cli *, int argc, char **argv);
 int cmd_incidents(const struct cli *, int argc, char **argv);
+int cmd_release(const struct cli *, int argc, char **argv);
+int cmd_submit(const struct cli *, int argc, char **argv);
+int cmd_reload(const struct cli *, int argc, char **argv);
 int cmd_unlock(const struct cli *, int argc, char **argv);
 int cmd_doctor(const struct cli *, int argc, char **argv);
 

@@ -126,23 +126,52 @@ ask_on(int fd, enum ask what, struct control_answer *out)
 }
 
 int
-control_ask(const struct config *config, enum ask what, struct control_answer *out)
+control_dial(const char *path)
 {
-	const char *path = config->control_socket;
 	int fd = dial(path);
-	enum err err;
 
-	if (fd == -1) {
+	if (fd == -1)
 		fprintf(stderr, "phalanx: %s: %s\n%s\n", path, strerror(errno),
 		    errno == EACCES ? "Ask as root, or as the user that runs phalanxd."
 		                    : "Is phalanxd running?  systemctl status phalanxd");
+	return fd;
+}
+
+int
+control_ask(const struct config *config, enum ask what, struct control_answer *out)
+{
+	const char *path = config->control_socket;
+	int fd = control_dial(path);
+	enum err err;
+
+	if (fd == -1)
 		return EXIT_FAILED;
-	}
 	if ((err = ask_on(fd, what, out)) == ERR_OK)
 		return EXIT_OK;
 	fprintf(stderr, "phalanx: %s: %s%s\n", path, err_text(err),
 	    err == ERR_VERSION ? "; phalanx and phalanxd are of different versions" : "");
 	return EXIT_FAILED;
+}
+
+enum err
+control_submit(int fd, uint32_t type, const void *fixed, size_t fixed_bytes, const void *tail,
+    size_t tail_bytes)
+{
+	struct msg_answered answer;
+	size_t size_bytes;
+	int passed = -1;
+	enum err err;
+
+	if ((err = ipc_write_blocking(fd, type, fixed, fixed_bytes, tail, tail_bytes, -1)) !=
+	        ERR_OK ||
+	    (err = ipc_read_blocking(fd, &type, &answer, sizeof(answer), &size_bytes, &passed,
+	         CONTROL_TIMEOUT_MS)) != ERR_OK)
+		return err;
+	if (passed != -1)
+		close(passed);
+	if (type != MSG_ANSWERED || size_bytes != sizeof(answer) || answer.error >= ERR_COUNT)
+		return ERR_MALFORMED;
+	return (enum err)answer.error;
 }
 
 bool
@@ -151,6 +180,24 @@ control_try(const char *path, enum ask what, struct control_answer *out)
 	int fd = dial(path);
 
 	return fd != -1 && ask_on(fd, what, out) == ERR_OK;
+}
+
+int
+control_config(const struct cli *cli, const char *socket_path, struct config *out)
+{
+	int status;
+
+	if (socket_path == NULL)
+		return cli_config(cli, out);
+	memset(out, 0, sizeof(*out));
+	if (cli->config_path != NULL && (status = cli_config(cli, out)) != EXIT_OK)
+		return status;
+	if (strlen(socket_path) >= sizeof(out->control_socket)) {
+		fprintf(stderr, "phalanx: %s: too long a name\n", socket_path);
+		return EXIT_USAGE;
+	}
+	strcpy(out->control_socket, socket_path);
+	return EXIT_OK;
 }
 
 int

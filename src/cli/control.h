@@ -1,11 +1,12 @@
 /*
- * control: ask the daemon on this host.  Blocking, one question a connection,
- * five seconds at most.
+ * control: ask the daemon on this host, or hand something in.  Blocking, five
+ * seconds an answer at most.
  */
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H
 #include <jansson.h>
 #include "cli/command.h"
+#include "base/err.h"
 #include "proc/messages.h"
 
 struct control_answer {
@@ -16,8 +17,15 @@ struct control_answer {
 	size_t opinion_count;
 };
 
+/* The configuration, with another control socket if one was named; --socket alone needs no file. */
+int control_config(const struct cli *, const char *socket_or_null, struct config *out);
 /* Prints what went wrong and what to do; EXIT_OK or EXIT_FAILED. */
 int control_ask(const struct config *, enum ask, struct control_answer *out);
+/* The daemon that listens there; complains and returns -1 if there is none. */
+int control_dial(const char *path);
+/* One message, and its answer; the connection stays.  Errors of the daemon, or of the way to it. */
+MUST_USE enum err control_submit(int fd, uint32_t type, const void *fixed, size_t fixed_bytes,
+    const void *tail, size_t tail_bytes);
 /* Likewise, without a word: for who can do without the answer. */
 bool control_try(const char *path, enum ask, struct control_answer *out);
 /* A verb without arguments: its usage if there are some, the configuration, then control_ask(). */

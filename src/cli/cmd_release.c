@@ -1,0 +1,307 @@
+/*
+ * cmd_release: an operator readmits a host.  What stands against it is asked
+ * of the node on this machine; the request is signed here with the operator's
+ * key; the heads of the mesh judge it, and their certificate ends the round.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "cli/control.h"
+#include "cli/release_entry.h"
+#include "core/roster.h"
+#include "sys/wholefile.h"
+
+#define WAIT_S     10
+#define POLL_MS    100
+#define EXIT_ASKED 3
+
+struct release_options {
+	const char *name, *reason, *key, *out;
+	unsigned long wait_s;
+	enum release_kind kind;
+};
+
+static const char usage[] =
+    "usage: phalanx release NAME --reason TEXT --key FILE|DIR [--overturned] [--socket S]\n"
+    "                       [--wait SECONDS] [--out FILE]\n"
+    "exit 0: released (or written); 1: refused; 3: asked, and the certificate does not stand yet\n";
+
+static int
+refuse(const char *name, const char *why)
+{
+	fprintf(stderr, "phalanx release: %s: %s\n", name, why);
+	return EXIT_FAILED;
+}
+
+/* ---- who, and whom ------------------------------------------------------------------ */
+
+static const struct msg_member *
+find_name(const struct control_answer *answer, const char *name)
+{
+	for (size_t i = 0; i < answer->member_count; i++)
+		if (strcmp(answer->members[i].name, name) == 0)
+			return &answer->members[i];
+	return NULL;
+}
+
+static const struct msg_member *
+find_operator(const struct control_answer *answer, const struct release_key *key)
+{
+	struct public_key public;
+
+	release_key_public(key, &public);
+	for (size_t i = 0; i < answer->member_count; i++)
+		if (memcmp(answer->members[i].key.bytes, public.bytes, sizeof(public.bytes)) == 0)
+			return &answer->members[i];
+	return NULL;
+}
+
+/* NULL: a Release can lift what stands. */
+static const char *
+hindrance(const struct msg_member *m)
+{
+	if (m == NULL)
+		return "no such member; phalanx peers lists them";
+	if (m->role != ROLE_NODE)
+		return "is no node: nothing can stand against it";
+	if (m->confessed || m->proven)
+		return m->confessed
+		           ? "it has confessed: this identity never comes back.  Give the host a "
+		             "new "
+		             "one: stop it, put its state directory aside, phalanx ca request "
+		             "there, "
+		             "then phalanx ca enrol and phalanx ca epoch"
+		           : "it signed two histories, and the proof is held by all: this identity "
+		             "never comes back.  Give the host a new one: stop it, put its state "
+		             "directory aside, phalanx ca request there, then phalanx ca enrol and "
+		             "phalanx ca epoch";
+	if (!m->has_certificate && m->report_sequence == 0)
+		return m->strength > STRENGTH_HOLD
+		           ? "no certificate and no report of its own stands: what holds it ends "
+		             "by "
+		             "itself within 15 minutes; phalanx incidents shows it"
+		           : "nothing stands against it";
+	return NULL;
+}
+
+static const char *
+operator_fault(const struct msg_member *by)
+{
+	if (by == NULL)
+		return "this key is not enrolled in the mesh, or the node has an older roster: "
+		       "phalanx ca request --role operator, ca enrol --role operator, ca epoch; "
+		       "then phalanx submit the new roster";
+	if (by->role != ROLE_OPERATOR)
+		return "this key is enrolled, but not as an operator";
+	return NULL;
+}
+
+/* ---- the daemon ------------------------------------------------------------------------ */
+
+static bool
+look(const char *path, struct control_answer *out)
+{
+	struct control_answer status;
+
+	if (!control_try(path, ASK_STATUS, &status) || !control_try(path, ASK_MEMBERS, out))
+		return false;
+	out->status = status.status;
+	return true;
+}
+
+static void
+pause_ms(long ms)
+{
+	const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&time, NULL);
+}
+
+/* Until the round is over; the last that was seen of it in *seen. */
+static bool
+await(const struct config *config, const struct release_options *o, uint32_t round,
+    struct msg_member *seen)
+{
+	unsigned long tries = o->wait_s * 1000 / POLL_MS;
+
+	for (unsigned long i = 0; i <= tries; i++) {
+		struct control_answer answer = { 0 };
+		const struct msg_member *m;
+
+		if (look(config->control_socket, &answer) &&
+		    (m = find_name(&answer, o->name)) != NULL)
+			*seen = *m;
+		free(answer.members);
+		if (seen->round > round)
+			return true;
+		if (i < tries)
+			pause_ms(POLL_MS);
+	}
+	return false;
+}
+
+static int
+report(const struct cli *cli, const struct release_options *o, bool released,
+    const struct msg_member *seen)
+{
+	if (cli->json) {
+		int status = cli_print_json(json_pack("{ss ss sb sI sI sI}", "subject", o->name,
+		    "kind", o->kind == RELEASE_CLEANED ? "cleaned" : "overturned", "released",
+		    released, "round", (json_int_t)seen->round, "votes",
+		    (json_int_t)seen->release_votes, "needed", (json_int_t)seen->needed));
+
+		return status != EXIT_OK ? status : released ? EXIT_OK : EXIT_ASKED;
+	}
+	if (released)
+		printf("%s is released: the certificate stands, round %" PRIu32 " begins\n",
+		    o->name, seen->round);
+	else
+		printf("asked for the release of %s: %" PRIu32 " of %" PRIu32
+		       " heads have signed so far; they go on, phalanx incidents shows it\n",
+		    o->name, seen->release_votes, seen->needed);
+	return released ? EXIT_OK : EXIT_ASKED;
+}
+
+static int
+submit(const struct cli *cli, const struct config *config, const struct release_options *o,
+    const struct msg_member *subject, struct span envelope)
+{
+	struct msg_member seen = *subject;
+	int fd = control_dial(config->control_socket);
+	enum err err;
+
+	if (fd == -1)
+		return EXIT_FAILED;
+	err = control_submit(fd, MSG_SUBMIT, NULL, 0, envelope.data, envelope.size_bytes);
+	close(fd);
+	if (err != ERR_OK) {
+		fprintf(stderr, "phalanx release: the node refuses it: %s\n", err_text(err));
+		return EXIT_FAILED;
+	}
+	return report(cli, o, await(config, o, subject->round, &seen), &seen);
+}
+
+static int
+write_out(const char *path, struct span envelope)
+{
+	enum err err = wholefile_replace(path, 0644, envelope.data, envelope.size_bytes);
+
+	if (err != ERR_OK)
+		return refuse(path, strerror(errno));
+	printf("%s: written; phalanx submit %s, on any node's console, hands it in\n", path, path);
+	return EXIT_OK;
+}
+
+static int
+release(const struct cli *cli, const struct config *config, const struct release_options *o,
+    struct release_key *key)
+{
+	static uint8_t bytes[LIMIT_ENVELOPE_BYTES];
+	struct control_answer answer = { 0 };
+	const struct msg_member *by, *subject;
+	struct span envelope = { bytes, sizeof(bytes) };
+	const char *fault;
+	int fd, status = EXIT_FAILED;
+
+	/* Once, for its complaint. */
+	if ((fd = control_dial(config->control_socket)) == -1)
+		return EXIT_FAILED;
+	close(fd);
+	if (!look(config->control_socket, &answer))
+		return refuse(config->control_socket, "the daemon does not answer");
+	by = find_operator(&answer, key);
+	subject = find_name(&answer, o->name);
+	if ((fault = operator_fault(by)) != NULL)
+		status = refuse(o->key, fault);
+	else if ((fault = hindrance(subject)) != NULL)
+		status = refuse(o->name, fault);
+	else if (release_entry_sign(key, &answer.status, by, subject, o->kind, o->reason, bytes,
+	             &envelope.size_bytes))
+		status = o->out != NULL ? write_out(o->out, envelope)
+		                        : submit(cli, config, o, subject, envelope);
+	free(answer.members);
+	return status;
+}
+
+/* ---- arguments --------------------------------------------------------------------------- */
+
+static bool
+reason_is_good(const char *reason)
+{
+	const uint8_t *at = (const uint8_t *)reason;
+	size_t left = strlen(reason), length;
+	uint32_t code;
+
+	if (left == 0 || left > LIMIT_REASON_BYTES)
+		return false;
+	for (; left > 0; at += length, left -= length)
+		if ((length = utf8_decode(at, left, &code)) == 0 || code < 0x20 ||
+		    (code >= 0x7f && code < 0xa0))
+			return false;
+	return true;
+}
+
+static bool
+read_arguments(int argc, char **argv, struct release_options *o, const char **socket)
+{
+	static const struct option options[] = { { "reason", required_argument, NULL, 'r' },
+		{ "key", required_argument, NULL, 'k' }, { "overturned", no_argument, NULL, 'o' },
+		{ "socket", required_argument, NULL, 's' }, { "out", required_argument, NULL, 'f' },
+		{ "wait", required_argument, NULL, 'w' }, { 0 } };
+	char *end = NULL;
+	int c;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'r')
+			o->reason = optarg;
+		else if (c == 'k')
+			o->key = optarg;
+		else if (c == 'o')
+			o->kind = RELEASE_OVERTURNED;
+		else if (c == 's')
+			*socket = optarg;
+		else if (c == 'f')
+			o->out = optarg;
+		else if (c == 'w')
+			o->wait_s = strtoul(optarg, &end, 10);
+		else
+			return false;
+	}
+	if (optind != argc - 1 || o->reason == NULL || o->key == NULL || o->wait_s > 3600 ||
+	    (end != NULL && *end != '\0'))
+		return false;
+	o->name = argv[optind];
+	return true;
+}
+
+int
+cmd_release(const struct cli *cli, int argc, char **argv)
+{
+	struct release_options o = { .wait_s = WAIT_S, .kind = RELEASE_CLEANED };
+	const char *socket = NULL;
+	struct release_key *key;
+	struct config config;
+	int status;
+
+	if (!read_arguments(argc, argv, &o, &socket)) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (!reason_is_good(o.reason))
+		return refuse("--reason", "1 to 512 bytes of UTF-8 without control characters");
+	if ((status = control_config(cli, socket, &config)) != EXIT_OK)
+		return status;
+	if (!release_key_open(o.key, &key))
+		return EXIT_FAILED;
+	status = release(cli, &config, &o, key);
+	release_key_close(key);
+	return status;
+}
