@@ -44,6 +44,8 @@ static const struct endpoint_row {
 	{ "/api/v1/state", "GET", api_state, true },
 	{ "/api/v1/incidents", "GET", api_incidents, true },
 	{ "/api/v1/events", "GET", api_events, true },
+	{ "/api/v1/releases", "GET", api_releases, false },
+	{ "/api/v1/roster", "GET", api_roster, false },
 	{ "/metrics", "GET", api_metrics, false },
 };
 

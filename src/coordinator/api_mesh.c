@@ -120,7 +120,8 @@ log_entry(const struct coordinator *c, const struct ledger_entry *e)
 {
 	log_info("incident=%016" PRIx64 " entry kind=%s author=%s subject=%s verified",
 	    buf_load_u64(e->incident.bytes), entry_kind_text(e->entry.kind),
-	    roster_member(c->roster, e->author)->name, roster_member(c->roster, e->subject)->name);
+	    roster_member(c->roster, e->author)->name,
+	    e->subject == MEMBER_NONE ? "-" : roster_member(c->roster, e->subject)->name);
 }
 
 static enum err
@@ -216,6 +217,31 @@ votes_needed(const struct coordinator *c)
 }
 
 static json_t *
+release_json(const struct coordinator *c, const struct incident *i)
+{
+	if (!i->release_asked)
+		return json_null();
+	return json_pack("{s:s, s:s, s:I}", "by", roster_member(c->roster, i->release_by)->name,
+	    "kind", i->release_kind == RELEASE_OVERTURNED ? "overturned" : "cleaned", "t",
+	    (json_int_t)i->released_ms);
+}
+
+/* How many kernels hold it, and how soon. */
+static json_t *
+cut_json(const struct coordinator *c, const struct incident *i)
+{
+	uint64_t median, last;
+	size_t others = 0;
+
+	if (!incident_held_us(i, &median, &last))
+		return json_null();
+	for (size_t m = 0; m < roster_count(c->roster); m++)
+		others += m != i->subject && epoch_has(roster_current(c->roster), (member_index)m);
+	return json_pack("{s:I, s:I, s:f, s:f}", "n", (json_int_t)i->cut_count, "of",
+	    (json_int_t)others, "p50_ms", (double)median / 1000, "last_ms", (double)last / 1000);
+}
+
+static json_t *
 incident_json(const struct coordinator *c, const struct incident *i)
 {
 	const struct member *subject = roster_member(c->roster, i->subject);
@@ -223,8 +249,8 @@ incident_json(const struct coordinator *c, const struct incident *i)
 
 	if (i->source.address.family != 0)
 		address_format(&i->source.address, source);
-	return json_pack(
-	    "{s:o, s:o, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, "
+	                 "s:o, s:o, s:o, s:o}",
 	    "id", json_hex(i->id.bytes, sizeof(i->id.bytes)), "node",
 	    json_hex(subject->id.bytes, sizeof(subject->id.bytes)), "name", subject->name, "round",
 	    (json_int_t)i->round, "level", incident_level_text(incident_level(i)), "evidence",
@@ -233,7 +259,8 @@ incident_json(const struct coordinator *c, const struct incident *i)
 	    (json_int_t)i->last_ms, "votes", (json_int_t)i->voter_count, "need",
 	    (json_int_t)votes_needed(c), "seen", (json_int_t)i->witness_count, "voters",
 	    voices_json(c, i->voters, i->voter_count), "witnesses",
-	    voices_json(c, i->witnesses, i->witness_count));
+	    voices_json(c, i->witnesses, i->witness_count), "release", release_json(c, i), "cut",
+	    cut_json(c, i));
 }
 
 /* Those that hold first, then the newest. */

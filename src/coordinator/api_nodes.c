@@ -350,10 +350,15 @@ static enum node_status
 proven_status(struct coordinator *c, const struct registry_node *node, uint64_t now_ms)
 {
 	enum node_status status = STATUS_HEALTHY;
+	uint64_t released_ms = 0;
 
-	if (c->ledger != NULL && node->member != MEMBER_NONE)
+	if (c->ledger != NULL && node->member != MEMBER_NONE) {
 		status = ledger_status(c->ledger, node->member, now_ms);
-	if (status == STATUS_HEALTHY && node->touched_ms + LIMIT_GROUNDS_MS > now_ms)
+		released_ms = ledger_released_ms(c->ledger, node->member);
+	}
+	/* What was before its release is over. */
+	if (status == STATUS_HEALTHY && node->touched_ms > released_ms &&
+	    node->touched_ms + LIMIT_GROUNDS_MS > now_ms)
 		status = STATUS_ATTACKED;
 	return status;
 }

@@ -20,6 +20,7 @@ struct cached {
 struct coordinator {
 	const struct settings *settings;
 	struct loop *loop;
+	int signals; /* signalfd */
 	struct httpd *httpd;
 	struct events *events;
 	struct store *store;
@@ -36,6 +37,10 @@ struct coordinator {
 /* Names, keys and entries from the store into registry and ledger. */
 MUST_USE enum err coordinator_restore(struct coordinator *);
 
+/* Read roster_file again, which must extend what is held: registry and ledger are made anew.
+ * On an error nothing is changed. */
+MUST_USE enum err coordinator_reload(struct coordinator *);
+
 /* httpd's handler: Host and Origin are checked, then the table of endpoints. */
 void api_handle(void *coordinator, const struct http_request *, struct http_reply *);
 
@@ -49,6 +54,8 @@ void api_report(struct coordinator *, const struct http_request *, struct http_r
 void api_entries(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_state(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_incidents(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_releases(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_roster(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_events(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_metrics(struct coordinator *, const struct http_request *, struct http_reply *);
 

@@ -5,11 +5,15 @@
 #include "core/ballot.h"
 #include "core/certificate.h"
 #include "core/precaution.h"
+#include "core/proof.h"
 
 struct member_word {
 	int64_t released;    /* highest round of a RELEASE; -1: none */
 	uint64_t touched_ms; /* newest statement by it: its decoy was touched */
 	size_t held;
+	uint64_t released_ms;
+	uint8_t *release; /* the RELEASE certificate of that round, as an Envelope */
+	size_t release_bytes;
 	/* derived */
 	bool quarantined;
 	uint64_t attacked_ms; /* newest precaution that stood down; 0: none */
@@ -20,6 +24,7 @@ struct ledger {
 	const struct roster *roster;
 	struct member_word *members;
 	size_t held;
+	size_t indicators;
 	struct map *by_incident;
 	struct incident **incidents;
 	size_t incident_count, incident_room;
@@ -65,8 +70,12 @@ ledger_free(struct ledger *l)
 	for (size_t i = 0; i < l->incident_count; i++) {
 		free(l->incidents[i]->witnesses);
 		free(l->incidents[i]->voters);
+		free(l->incidents[i]->cuts);
+		free(l->incidents[i]->held_us);
 		free(l->incidents[i]);
 	}
+	for (size_t i = 0; l->members != NULL && i < roster_count(l->roster); i++)
+		free(l->members[i].release);
 	free(l->incidents);
 	precaution_free(&l->precautions);
 	free(l->counts);
@@ -135,9 +144,14 @@ check_payload(const struct ledger *l, struct ledger_entry *e)
 		return err != ERR_OK ? err
 		                     : find_subject(l, &e->entry.certificate.subject, &e->subject);
 	case ENTRY_PROOF:
+		return proof_check(l->crypto, l->roster, &e->entry.proof, &checked, &e->subject);
 	case ENTRY_RELEASE:
+		return find_subject(l, &e->entry.release.subject, &e->subject);
 	case ENTRY_INDICATOR:
+		e->subject = MEMBER_NONE;
+		return ERR_OK;
 	case ENTRY_RECEIPT:
+		return find_subject(l, &e->entry.receipt.subject, &e->subject);
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
@@ -149,15 +163,35 @@ check_payload(const struct ledger *l, struct ledger_entry *e)
 	return ERR_RANGE;
 }
 
+/* A proof is of no round: it is shown with the one that is open. */
 static uint32_t
-round_of(const struct entry *entry)
+round_of(const struct ledger *l, const struct ledger_entry *e)
 {
-	if (entry->kind == ENTRY_STATEMENT)
-		return entry->statement.round;
-	if (entry->kind == ENTRY_VERDICT)
-		return entry->verdict.round;
-	return entry->kind == ENTRY_SELF_REPORT ? entry->self_report.round
-	                                        : entry->certificate.round;
+	switch (e->entry.kind) {
+	case ENTRY_STATEMENT:
+		return e->entry.statement.round;
+	case ENTRY_VERDICT:
+		return e->entry.verdict.round;
+	case ENTRY_SELF_REPORT:
+		return e->entry.self_report.round;
+	case ENTRY_PROOF:
+		return (uint32_t)(l->members[e->subject].released + 1);
+	case ENTRY_CERTIFICATE:
+		return e->entry.certificate.round;
+	case ENTRY_RELEASE:
+		return e->entry.release.round;
+	case ENTRY_RECEIPT:
+		return e->entry.receipt.round;
+	case ENTRY_INDICATOR:
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
+		break;
+	}
+	return 0;
 }
 
 enum err
@@ -176,8 +210,10 @@ ledger_check(const struct ledger *l, struct span bytes, struct ledger_entry *out
 	out->good = true;
 	if ((err = check_payload(l, out)) != ERR_OK)
 		return err;
-	out->incident = incident_of(
-	    l->crypto, &roster_member(l->roster, out->subject)->id, round_of(&out->entry));
+	out->incident = (struct incident_id){ 0 };
+	if (out->subject != MEMBER_NONE)
+		out->incident = incident_of(
+		    l->crypto, &roster_member(l->roster, out->subject)->id, round_of(l, out));
 	return ERR_OK;
 }
 
@@ -212,7 +248,7 @@ take_incident(struct ledger *l, const struct ledger_entry *e, struct incident **
 		return ERR_NOMEM;
 	incident->id = e->incident;
 	incident->subject = e->subject;
-	incident->round = round_of(&e->entry);
+	incident->round = round_of(l, e);
 	if (map_put(l->by_incident, e->incident.bytes, incident) != ERR_OK) {
 		free(incident);
 		return ERR_NOMEM;
@@ -298,6 +334,44 @@ apply_statement(struct ledger *l, struct incident *incident, const struct ledger
 	    e->entry.header.time_ms, true);
 }
 
+/* Who was cut off by all can still learn of it here. */
+static enum err
+keep_release(struct member_word *word, const struct ledger_entry *e)
+{
+	uint8_t *bytes;
+
+	if (word->released >= (int64_t)e->entry.certificate.round)
+		return ERR_OK;
+	if ((bytes = malloc(e->envelope.size_bytes)) == NULL)
+		return ERR_NOMEM;
+	memcpy(bytes, e->envelope.data, e->envelope.size_bytes);
+	free(word->release);
+	word->release = bytes;
+	word->release_bytes = e->envelope.size_bytes;
+	word->released = e->entry.certificate.round;
+	word->released_ms = e->entry.header.time_ms;
+	return ERR_OK;
+}
+
+static enum err
+apply_receipt(struct incident *incident, const struct ledger_entry *e)
+{
+	size_t before = incident->cut_count;
+	uint64_t *held_us;
+	enum err err;
+
+	held_us = reallocarray(incident->held_us, before + 1, sizeof(*held_us));
+	if (held_us == NULL)
+		return ERR_NOMEM;
+	incident->held_us = held_us;
+	err = add_voice(
+	    &incident->cuts, &incident->cut_count, e->author, e->entry.header.time_ms, true);
+	/* Its first word counts: a stronger cut later is no slower one. */
+	if (err == ERR_OK && incident->cut_count > before)
+		held_us[before] = e->entry.receipt.held_us;
+	return err;
+}
+
 static enum err
 apply_certificate(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
 {
@@ -306,9 +380,8 @@ apply_certificate(struct ledger *l, struct incident *incident, const struct ledg
 	enum err err;
 
 	if (c->level == LEVEL_RELEASE) {
-		if (l->members[e->subject].released < (int64_t)c->round)
-			l->members[e->subject].released = c->round;
-		return ERR_OK;
+		incident->released_ms = e->entry.header.time_ms;
+		return keep_release(&l->members[e->subject], e);
 	}
 	incident->certified = true;
 	for (size_t bit = 0; bit < 8 * c->voters.size_bytes; bit++) {
@@ -322,6 +395,50 @@ apply_certificate(struct ledger *l, struct incident *incident, const struct ledg
 	return ERR_OK;
 }
 
+static enum err
+apply_payload(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
+{
+	switch (e->entry.kind) {
+	case ENTRY_STATEMENT:
+		return apply_statement(l, incident, e);
+	case ENTRY_SELF_REPORT:
+		return apply_self_report(l, incident, e);
+	case ENTRY_CERTIFICATE:
+		return apply_certificate(l, incident, e);
+	case ENTRY_VERDICT:
+		if (e->entry.verdict.level != LEVEL_QUARANTINE)
+			return ERR_OK;
+		return add_voice(&incident->voters, &incident->voter_count, e->author,
+		    e->entry.header.time_ms, e->good);
+	case ENTRY_PROOF:
+		incident->proven = true;
+		return ERR_OK;
+	case ENTRY_RELEASE:
+		incident->release_asked = true;
+		incident->release_by = e->author;
+		incident->release_kind = e->entry.release.kind;
+		return ERR_OK;
+	case ENTRY_RECEIPT:
+		return apply_receipt(incident, e);
+	case ENTRY_INDICATOR:
+	case ENTRY_HELLO:
+	case ENTRY_PING:
+	case ENTRY_SYNC_BUCKETS:
+	case ENTRY_SYNC_ITEMS:
+	case ENTRY_ROSTER_ASK:
+	case ENTRY_ROSTER_PART:
+		break;
+	}
+	return ERR_RANGE;
+}
+
+static void
+count_held(struct ledger *l, const struct ledger_entry *e)
+{
+	l->members[e->author].held++;
+	l->held++;
+}
+
 enum err
 ledger_apply(struct ledger *l, const struct ledger_entry *e)
 {
@@ -329,25 +446,19 @@ ledger_apply(struct ledger *l, const struct ledger_entry *e)
 	struct incident *incident;
 	enum err err;
 
-	if ((err = take_incident(l, e, &incident)) != ERR_OK)
-		return err;
-	if (e->entry.kind == ENTRY_STATEMENT)
-		err = apply_statement(l, incident, e);
-	else if (e->entry.kind == ENTRY_SELF_REPORT)
-		err = apply_self_report(l, incident, e);
-	else if (e->entry.kind == ENTRY_CERTIFICATE)
-		err = apply_certificate(l, incident, e);
-	else if (e->entry.verdict.level == LEVEL_QUARANTINE)
-		err = add_voice(
-		    &incident->voters, &incident->voter_count, e->author, time_ms, e->good);
-	if (err != ERR_OK)
+	if (e->subject == MEMBER_NONE) {
+		l->indicators++;
+		count_held(l, e);
+		return ERR_OK;
+	}
+	if ((err = take_incident(l, e, &incident)) != ERR_OK ||
+	    (err = apply_payload(l, incident, e)) != ERR_OK)
 		return err;
 	if (incident->first_ms == 0 || time_ms < incident->first_ms)
 		incident->first_ms = time_ms;
 	if (time_ms > incident->last_ms)
 		incident->last_ms = time_ms;
-	l->members[e->author].held++;
-	l->held++;
+	count_held(l, e);
 	l->stale = true;
 	return ERR_OK;
 }
@@ -380,6 +491,8 @@ ledger_evicted(struct ledger *l, const struct node_id *author)
 enum incident_level
 incident_level(const struct incident *incident)
 {
+	if (incident->proven)
+		return INCIDENT_QUARANTINE;
 	if (incident->released)
 		return INCIDENT_RELEASED;
 	if (incident->confessed || incident->certified || incident->precaution_stands)
@@ -429,9 +542,27 @@ ledger_status(struct ledger *l, member_index member, uint64_t now_ms)
 	if (word->quarantined)
 		return STATUS_QUARANTINED;
 	if (word->attacked_ms + LIMIT_PRECAUTION_MS > now_ms ||
-	    word->touched_ms + LIMIT_GROUNDS_MS > now_ms)
+	    (word->touched_ms > word->released_ms && word->touched_ms + LIMIT_GROUNDS_MS > now_ms))
 		return STATUS_ATTACKED;
 	return STATUS_HEALTHY;
+}
+
+uint64_t
+ledger_released_ms(const struct ledger *l, member_index member)
+{
+	return l->members[member].released_ms;
+}
+
+struct span
+ledger_release(const struct ledger *l, member_index member)
+{
+	return (struct span){ l->members[member].release, l->members[member].release_bytes };
+}
+
+size_t
+ledger_indicators(const struct ledger *l)
+{
+	return l->indicators;
 }
 
 size_t
@@ -466,6 +597,8 @@ incident_level_text(enum incident_level level)
 const char *
 incident_evidence_text(const struct incident *incident)
 {
+	if (incident->proven)
+		return "proof";
 	if (incident->confessed)
 		return "confession";
 	if (incident->certified)
@@ -473,4 +606,28 @@ incident_evidence_text(const struct incident *incident)
 	if (incident->precaution)
 		return "precaution";
 	return incident->voter_count > 0 ? "verdicts" : "statements";
+}
+
+static int
+compare_times(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+bool
+incident_held_us(const struct incident *incident, uint64_t *median, uint64_t *last)
+{
+	uint64_t *sorted;
+
+	if (incident->cut_count == 0 ||
+	    (sorted = malloc(incident->cut_count * sizeof(*sorted))) == NULL)
+		return false;
+	memcpy(sorted, incident->held_us, incident->cut_count * sizeof(*sorted));
+	qsort(sorted, incident->cut_count, sizeof(*sorted), compare_times);
+	*median = sorted[incident->cut_count / 2];
+	*last = sorted[incident->cut_count - 1];
+	free(sorted);
+	return true;
 }

@@ -34,7 +34,11 @@ struct incident {
 	member_index subject;
 	uint32_t round;
 	uint64_t first_ms, last_ms; /* of its entries, by their authors' clocks */
-	bool confessed, certified, precaution, precaution_stands, released;
+	bool confessed, certified, precaution, precaution_stands, proven, released;
+	bool release_asked;         /* an operator's request is held: */
+	member_index release_by;
+	enum release_kind release_kind;
+	uint64_t released_ms;       /* of the RELEASE certificate; 0: none */
 	uint32_t score;             /* the highest said */
 	enum event_class class;     /* of the first statement or self-report */
 	struct endpoint source;     /* touched from */
@@ -42,6 +46,9 @@ struct incident {
 	size_t witness_count;
 	struct voice *voters;       /* QUARANTINE ballots */
 	size_t voter_count;
+	struct voice *cuts;         /* whose kernel held it */
+	uint64_t *held_us;          /* how soon, beside cuts */
+	size_t cut_count;
 };
 
 /* One proven entry; its spans point into the envelope given to ledger_check(). */
@@ -50,7 +57,7 @@ struct ledger_entry {
 	struct span envelope;
 	struct entry entry;
 	member_index author;
-	member_index subject; /* of whom it speaks */
+	member_index subject; /* of whom it speaks; MEMBER_NONE: of no member */
 	struct incident_id incident;
 	bool standing;
 	bool good; /* a verdict's ballot signature verifies */
@@ -79,11 +86,19 @@ void ledger_evicted(struct ledger *, const struct node_id *author);
  */
 enum node_status ledger_status(struct ledger *, member_index, uint64_t now_ms);
 
+/* The RELEASE certificate of the highest round, as an Envelope; empty: none. */
+struct span ledger_release(const struct ledger *, member_index);
+uint64_t ledger_released_ms(const struct ledger *, member_index); /* 0: never */
+/* Addresses outside the mesh that somebody asked to block. */
+size_t ledger_indicators(const struct ledger *);
+
 size_t ledger_incident_count(const struct ledger *);
 /* In order of arrival.  Valid until the next ledger_apply(). */
 const struct incident *ledger_incident(struct ledger *, size_t index);
 enum incident_level incident_level(const struct incident *);
 const char *incident_level_text(enum incident_level);    /* "accused" ... */
 const char *incident_evidence_text(const struct incident *); /* "certificate" ... */
+/* How soon kernels held it, as far as their hosts said so: in the middle, and the last; false: nobody did. */
+bool incident_held_us(const struct incident *, uint64_t *median, uint64_t *last);
 
 #endif

@@ -73,30 +73,54 @@ raise_descriptors(void)
 }
 
 static void
-on_signal(void *context, unsigned ready)
+reload(struct coordinator *c)
 {
-	(void)ready;
-	loop_stop(context, 0);
+	enum err err = coordinator_reload(c);
+
+	if (err != ERR_OK)
+		log_error("reload: %s: %s; nothing is changed%s", c->settings->roster_file,
+		    err_text(err),
+		    err == ERR_DENIED || err == ERR_NOT_FOUND
+		        ? "; only a roster_file in state_dir can be read again, else start anew"
+		        : "");
+	else
+		log_info("roster read again: members=%zu epoch=%llu", roster_count(c->roster),
+		    (unsigned long long)epoch_number(roster_current(c->roster)));
 }
 
-/* SIGTERM and SIGINT as a readable descriptor; none while a request is under way. */
+static void
+on_signal(void *context, unsigned ready)
+{
+	struct coordinator *c = context;
+	struct signalfd_siginfo info;
+
+	(void)ready;
+	while (read(c->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(c);
+		else
+			loop_stop(c->loop, 0);
+	}
+}
+
+/* As a readable descriptor; none while a request is under way. */
 static enum err
-watch_signals(struct loop *loop)
+watch_signals(struct coordinator *c)
 {
 	struct loop_watch *watch;
 	sigset_t set;
-	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1 ||
-	    (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) == -1) {
+	    (c->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) == -1) {
 		log_errno("signalfd");
 		return ERR_IO;
 	}
-	return loop_add(loop, fd, LOOP_READ, on_signal, loop, &watch);
+	return loop_add(c->loop, c->signals, LOOP_READ, on_signal, c, &watch);
 }
 
 static enum err
@@ -159,7 +183,7 @@ open_all(struct coordinator *c, struct sockets *sockets)
 	    (err = store_open(c->settings->state_dir, &c->store)) != ERR_OK ||
 	    (err = registry_new(c->roster, &c->registry)) != ERR_OK ||
 	    (err = coordinator_restore(c)) != ERR_OK || (err = loop_new(&c->loop)) != ERR_OK ||
-	    (err = watch_signals(c->loop)) != ERR_OK ||
+	    (err = watch_signals(c)) != ERR_OK ||
 	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK)
 		return err;
 	http.loop = c->loop;

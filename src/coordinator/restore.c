@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "coordinator/coordinator.h"
+#include "sys/crypto.h"
+#include "sys/identity.h"
 #include "sys/log.h"
 
 struct restoring {
@@ -104,4 +106,53 @@ coordinator_restore(struct coordinator *c)
 done:
 	free(r.rejected);
 	return err;
+}
+
+/* ---- a roster that grew --------------------------------------------------------- */
+
+static bool
+extends(const struct roster *longer, const struct roster *shorter)
+{
+	struct span l = roster_records(longer), s = roster_records(shorter);
+
+	return l.size_bytes >= s.size_bytes && memcmp(l.data, s.data, s.size_bytes) == 0;
+}
+
+enum err
+coordinator_reload(struct coordinator *c)
+{
+	const struct settings *s = c->settings;
+	struct roster *roster = NULL, *old_roster = c->roster;
+	struct registry *old_registry = c->registry;
+	struct ledger *old_ledger = c->ledger;
+	enum err err;
+
+	if (old_roster == NULL)
+		return ERR_UNSUPPORTED;
+	err = identity_load_roster(s->roster_file, s->ca_file, crypto_sodium(), &roster);
+	if (err == ERR_OK && !extends(roster, old_roster))
+		err = ERR_EQUIVOCATION;
+	if (err != ERR_OK) {
+		roster_free(roster);
+		return err;
+	}
+	c->roster = roster;
+	c->registry = NULL;
+	c->ledger = NULL;
+	if ((err = ledger_new(crypto_sodium(), roster, &c->ledger)) != ERR_OK ||
+	    (err = registry_new(roster, &c->registry)) != ERR_OK ||
+	    (err = coordinator_restore(c)) != ERR_OK) {
+		registry_free(c->registry);
+		ledger_free(c->ledger);
+		roster_free(roster);
+		c->roster = old_roster;
+		c->registry = old_registry;
+		c->ledger = old_ledger;
+		return err;
+	}
+	registry_free(old_registry);
+	ledger_free(old_ledger);
+	roster_free(old_roster);
+	c->sequence++;
+	return ERR_OK;
 }

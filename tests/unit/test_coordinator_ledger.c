@@ -3,6 +3,7 @@
  * they came in, and nothing that was not proven.
  */
 #include "coordinator/ledger.h"
+#include "core/proof.h"
 #include "tests/mesh.h"
 
 #define HEADS  6
@@ -134,6 +135,106 @@ a_certificate_holds_until_release(void **state)
 	ledger_free(l);
 }
 
+static struct span
+receipt(const struct mesh_member *author, uint64_t held_us, uint64_t sequence, uint8_t *out)
+{
+	struct entry e = { .kind = ENTRY_RECEIPT, .header = mesh_header(&mesh, author) };
+
+	e.header.sequence = sequence;
+	e.receipt = (struct receipt){ .subject = mesh_at(&mesh, 0)->id, .held_us = held_us };
+	return (struct span){ out, mesh_envelope(author, &e, out, sizeof(bytes[0])) };
+}
+
+/* Receipts tell how soon kernels held a subject: each host's first word, the middle and the last. */
+static void
+receipts_are_counted_once_a_host(void **state)
+{
+	static const uint64_t held[] = { 900, 300, 700 };
+	uint64_t median, last;
+	struct ledger *l;
+
+	(void)state;
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_ok(give(l, certificate(LEVEL_QUARANTINE, 2, bytes[0])));
+	assert_false(incident_held_us(ledger_incident(l, 0), &median, &last));
+	for (member_index i = 0; i < 3; i++)
+		assert_ok(give(l, receipt(mesh_at(&mesh, i + 1), held[i], 1, bytes[1])));
+	assert_ok(give(l, receipt(mesh_at(&mesh, 1), 5, 2, bytes[1])));
+	assert_int_equal(ledger_incident_count(l), 1);
+	assert_int_equal(ledger_incident(l, 0)->cut_count, 3);
+	assert_true(incident_held_us(ledger_incident(l, 0), &median, &last));
+	assert_int_equal(median, 700);
+	assert_int_equal(last, 900);
+	ledger_free(l);
+}
+
+/* What a severed host may ask for is its newest RELEASE certificate, byte by byte as signed. */
+static void
+a_release_is_kept_for_its_subject(void **state)
+{
+	struct span given = certificate(LEVEL_RELEASE, 2, bytes[0]), kept;
+	struct ledger *l;
+
+	(void)state;
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_int_equal(ledger_release(l, 0).size_bytes, 0);
+	assert_int_equal(ledger_released_ms(l, 0), 0);
+	assert_ok(give(l, given));
+	kept = ledger_release(l, 0);
+	assert_int_equal(kept.size_bytes, given.size_bytes);
+	assert_memory_equal(kept.data, given.data, kept.size_bytes);
+	assert_int_equal(ledger_released_ms(l, 0), MESH_TIME_MS);
+	assert_int_equal(ledger_release(l, 1).size_bytes, 0);
+	ledger_free(l);
+}
+
+/* An address outside the mesh is nobody's incident. */
+static void
+an_indicator_accuses_nobody(void **state)
+{
+	struct entry e = { .kind = ENTRY_INDICATOR,
+		.header = mesh_header(&mesh, &mesh.members[0]),
+		.indicator = { .address = { 4, { 203, 0, 113, 7 } },
+		    .ttl_s = 60,
+		    .reason = CLASS_HONEYPOT_TRIPPED,
+		    .score = 9 } };
+	char seen[HEADS + 1];
+	struct ledger *l;
+
+	(void)state;
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_ok(give(l, (struct span){ bytes[0],
+	                      mesh_envelope(&mesh.members[0], &e, bytes[0], sizeof(bytes[0])) }));
+	assert_int_equal(ledger_incident_count(l), 0);
+	assert_int_equal(ledger_indicators(l), 1);
+	assert_int_equal(ledger_held_total(l), 1);
+	statuses(l, seen);
+	assert_string_equal(seen, "......");
+	ledger_free(l);
+}
+
+/* Two bodies under one sequence hold their author quarantined, and no RELEASE ends that. */
+static void
+a_proof_holds_for_good(void **state)
+{
+	struct span first, second;
+	struct entry e = { .kind = ENTRY_PROOF, .header = mesh_header(&mesh, mesh_at(&mesh, 1)) };
+	struct ledger *l;
+
+	(void)state;
+	first = self_report(mesh_at(&mesh, 0), SELF_REPORT_PRECAUTION, MESH_TIME_MS, bytes[0]);
+	second = self_report(mesh_at(&mesh, 0), SELF_REPORT_PRECAUTION, MESH_TIME_MS + 1, bytes[1]);
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_ok(proof_make(crypto_sodium(), first, second, &e.proof));
+	assert_ok(give(l, (struct span){ bytes[2],
+	                      mesh_envelope(mesh_at(&mesh, 1), &e, bytes[2], sizeof(bytes[2])) }));
+	assert_int_equal(ledger_status(l, 0, NOW_MS), STATUS_QUARANTINED);
+	assert_string_equal(incident_evidence_text(ledger_incident(l, 0)), "proof");
+	assert_ok(give(l, certificate(LEVEL_RELEASE, 2, bytes[3])));
+	assert_int_equal(ledger_status(l, 0, NOW_MS), STATUS_QUARANTINED);
+	ledger_free(l);
+}
+
 /* A touched witness is attacked for as long as its grounds last; its subject stands accused only. */
 static void
 a_statement_marks_its_witness_for_a_while(void **state)
@@ -189,6 +290,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_of_arrival_does_not_matter),
 		cmocka_unit_test(a_certificate_holds_until_release),
+		cmocka_unit_test(receipts_are_counted_once_a_host),
+		cmocka_unit_test(a_release_is_kept_for_its_subject),
+		cmocka_unit_test(an_indicator_accuses_nobody),
+		cmocka_unit_test(a_proof_holds_for_good),
 		cmocka_unit_test(a_statement_marks_its_witness_for_a_while),
 		cmocka_unit_test(a_damaged_entry_changes_nothing),
 	};
