@@ -13,7 +13,7 @@ compile = ninja -C $(1) -j$(JOBS) $(2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral test unit bench mutants soak lint
+        attack attack-all attack-lateral release test unit bench mutants soak lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ attack-all: ## the intruder touches all five at once
 
 attack-lateral: ## a node's own shell scans the others (FROM=e, PARALLEL=1 at once)
 	@PARALLEL=$(PARALLEL) lab/attack lateral $(or $(FROM),$(error From where?  make attack-lateral FROM=e))
+
+release: ## the operator readmits a node (NODE=a, REASON="…", OVERTURNED=1)
+	@OVERTURNED=$(OVERTURNED) lab/release $(or $(NODE),$(error Whom?  make release NODE=a)) $(if $(REASON),"$(REASON)")
 
 test: build asan ## build everything and pass every test
 	@scripts/test

@@ -4,6 +4,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${PHALANX_BIN:-$ROOT/build/release/bin}
 LAB=${PHALANX_LAB:-$ROOT/.lab}
 NODES=(a b c d e)
+# Those that joined later.
+[ ! -f "$LAB/joined" ] || mapfile -t -O "${#NODES[@]}" NODES <"$LAB/joined"
 NETWORK4=10.77.0
 NETWORK6=fd77:
 SSH_PORT=2222
