@@ -169,7 +169,8 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	struct given *g = &truth_of(s, host)->given[subject];
 
 	if (quarantined) {
-		g->held |= g->reasons;
+		/* Ballots that reached it may have been refused, as a convict's are. */
+		g->held |= g->reasons & (uint8_t)~REASON_BALLOTS;
 		return;
 	}
 	if ((g->held & REASONS_CONDEMN) != 0)
