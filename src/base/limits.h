@@ -35,6 +35,7 @@
 #define LIMIT_RESTRICT_MS     (10 * 60 * 1000)   /* L1 */
 #define LIMIT_RESTRICT_SPAN_MS (60 * 1000)       /* its statements lie within */
 #define LIMIT_EPOCH_CROSSING_MS (10 * 60 * 1000) /* tallies of the epoch before go on */
+#define LIMIT_PROBATION_MS    (24 * 60 * 60 * 1000) /* from the first enrolment; founders have none */
 #define LIMIT_INDICATOR_S     (24 * 60 * 60)
 #define LIMIT_INDICATOR_OWN_S (4 * 60 * 60)      /* what this node asks for */
 #define LIMIT_SEVER_DELAY_MS  50

@@ -5,7 +5,7 @@
  * enrolments/NAME.enrolment  serialised Envelope of an Enrolment; NAME is
  *                     enrolled once this file is there
  * enrolments/NAME.pem its TLS certificate
- * roster              serialised Roster, once epoch 1 is signed
+ * roster              serialised Roster, once epoch 1 is signed: see ca_log.h
  *
  * One `phalanx ca` at a time holds it.  Spec: docs/operations.md, "Enrolment".
  */
@@ -57,6 +57,7 @@ bool ca_number(const char *option, const char *text, unsigned long least, unsign
 
 int ca_request(int argc, char **argv);
 int ca_enrol(int argc, char **argv);
+int ca_renew(int argc, char **argv);
 int ca_epoch(int argc, char **argv);
 int ca_bundle(int argc, char **argv);
 int ca_show(bool json, int argc, char **argv);

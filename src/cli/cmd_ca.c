@@ -205,12 +205,14 @@ cmd_ca(const struct cli *cli, int argc, char **argv)
 		return ca_request(argc - 1, argv + 1);
 	if (strcmp(verb, "enrol") == 0)
 		return ca_enrol(argc - 1, argv + 1);
+	if (strcmp(verb, "renew") == 0)
+		return ca_renew(argc - 1, argv + 1);
 	if (strcmp(verb, "epoch") == 0)
 		return ca_epoch(argc - 1, argv + 1);
 	if (strcmp(verb, "bundle") == 0)
 		return ca_bundle(argc - 1, argv + 1);
 	if (strcmp(verb, "show") == 0)
 		return ca_show(cli->json, argc - 1, argv + 1);
-	ca_complain("init, request, enrol, epoch, bundle or show, please");
+	ca_complain("init, request, enrol, renew, epoch, bundle or show, please");
 	return EXIT_USAGE;
 }

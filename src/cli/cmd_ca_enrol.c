@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/hex.h"
+#include "cli/ca_log.h"
 #include "cli/ca_request_text.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
@@ -127,9 +128,17 @@ store_both(const struct ca_store *store, const char *name, const struct x509_tex
 	return err == ERR_OK;
 }
 
+/* Once there is a log, a new member is in it at once, and in the next epoch. */
+static bool
+append(struct ca_log *log, const uint8_t *envelope, size_t envelope_bytes)
+{
+	return log->roster == NULL ||
+	       (ca_log_add(log, CA_ENROLMENT, envelope, envelope_bytes) && ca_log_commit(log));
+}
+
 static bool
 enrol(const struct ca_store *store, const struct enrol_options *options,
-    const struct ca_request_text *request)
+    const struct ca_request_text *request, struct ca_log *log)
 {
 	uint64_t now_ms = (uint64_t)time(NULL) * 1000;
 	uint8_t nonce[16], *body = NULL, *envelope = NULL;
@@ -171,10 +180,13 @@ enrol(const struct ca_store *store, const struct enrol_options *options,
 		    "certificate for %s: %s %s", request->name, err_text(err), x509_reason());
 		goto done;
 	}
-	if (!store_both(store, request->name, &certificate, envelope, envelope_bytes))
+	if (!store_both(store, request->name, &certificate, envelope, envelope_bytes) ||
+	    !append(log, envelope, envelope_bytes))
 		goto done;
 	hex_format(id.bytes, sizeof(id.bytes), hex);
 	printf("enrolled %s as %s\n", request->name, hex);
+	if (log->roster != NULL && options->role == ROLE_NODE)
+		printf("the next phalanx ca epoch lists it\n");
 	done = true;
 
 done:
@@ -208,6 +220,7 @@ ca_enrol(int argc, char **argv)
 		{ "days", required_argument, NULL, 'n' }, { 0 } };
 	struct enrol_options chosen = { .days = DEFAULT_DAYS, .role = ROLE_NODE };
 	struct ca_request_text request = { 0 };
+	struct ca_log log = { 0 };
 	struct ca_store store;
 	bool good = true;
 	int c;
@@ -234,7 +247,10 @@ ca_enrol(int argc, char **argv)
 	}
 	if (!ca_store_open(chosen.directory, &store))
 		return EXIT_FAILED;
-	good = ca_request_read(argv[optind], &request) && enrol(&store, &chosen, &request);
+	good = ca_request_read(argv[optind], &request) && ca_log_open(&store, &log) &&
+	       (log.roster == NULL || ca_log_catch_up(&log)) &&
+	       enrol(&store, &chosen, &request, &log);
+	ca_log_close(&log);
 	ca_store_close(&store);
 	return good ? EXIT_OK : EXIT_FAILED;
 }

@@ -1,94 +1,107 @@
 #include <getopt.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "cli/ca_store.h"
+#include "cli/ca_evidence.h"
+#include "cli/ca_log.h"
+#include "cli/ca_weights.h"
 #include "cli/command.h"
-#include "core/roster.h"
-#include "sys/crypto.h"
 #include "sys/identity.h"
-#include "sys/wholefile.h"
 
-#define FOUNDER_WEIGHT 32
-#define MOST_WEIGHT    64
+enum parameter { THRESHOLD, CORROBORATION, PRECAUTIONS, VOTE_BUDGET, PARAMETERS };
 
 struct epoch_options {
 	const char *directory;
-	struct epoch_parameters parameters;
+	bool given[PARAMETERS];
+	uint32_t parameters[PARAMETERS];
+	char **weights, **removed, **evidence; /* of argv, NULL behind the last */
+	size_t weight_count, removed_count, evidence_count;
 };
 
-static bool
-is_node(const struct ca_record *record)
+/* Those not given stay as they were. */
+static void
+choose_parameters(
+    const struct epoch_options *options, const struct epoch *last, Protos__EpochParameters *out)
 {
-	return record->enrolment->role == PROTOS__ROLE__ROLE_NODE;
+	uint32_t p[PARAMETERS] = { 0 };
+
+	if (last != NULL) {
+		const struct epoch_parameters *old = epoch_parameters(last);
+
+		p[THRESHOLD] = old->threshold;
+		p[CORROBORATION] = old->corroboration;
+		p[PRECAUTIONS] = old->precautions;
+		p[VOTE_BUDGET] = old->vote_budget;
+	}
+	for (size_t i = 0; i < PARAMETERS; i++)
+		if (options->given[i])
+			p[i] = options->parameters[i];
+	out->threshold = p[THRESHOLD];
+	out->corroboration = p[CORROBORATION];
+	out->precautions = p[PRECAUTIONS];
+	out->vote_budget = p[VOTE_BUDGET];
 }
 
 static int
 by_id(const void *left, const void *right)
 {
-	const Protos__EpochMember *const *a = left, *const *b = right;
+	const struct ca_weight *const *a = left, *const *b = right;
 
-	return memcmp((*a)->id.data, (*b)->id.data, sizeof(struct node_id));
+	return memcmp((*a)->id.bytes, (*b)->id.bytes, sizeof(struct node_id));
 }
 
-/* NAME=W for the member of that name. */
-static bool
-set_weight(const struct ca_store *store, Protos__EpochMember *members, const char *text)
+/* members, pointers: room for all of the weights. */
+static size_t
+list_members(
+    const struct ca_weights *weights, Protos__EpochMember *members, Protos__EpochMember **pointers)
 {
-	const char *equals = strchr(text, '=');
-	const struct ca_record *record;
-	char name[LIMIT_NAME_BYTES + 1];
-	unsigned long weight;
+	struct ca_weight **sorted = calloc(weights->count + 1, sizeof(struct ca_weight *));
+	size_t count = 0;
 
-	if (equals == NULL || (size_t)(equals - text) >= sizeof(name)) {
-		ca_complain("--weight %s: NAME=W is needed", text);
-		return false;
+	for (size_t i = 0; sorted != NULL && i < weights->count; i++)
+		if (weights->list[i].listed)
+			sorted[count++] = &weights->list[i];
+	if (sorted != NULL)
+		qsort(sorted, count, sizeof(struct ca_weight *), by_id);
+	for (size_t i = 0; i < count; i++) {
+		protos__epoch_member__init(&members[i]);
+		members[i].id =
+		    (ProtobufCBinaryData){ sizeof(struct node_id), sorted[i]->id.bytes };
+		members[i].weight = sorted[i]->weight;
+		pointers[i] = &members[i];
 	}
-	memcpy(name, text, (size_t)(equals - text));
-	name[equals - text] = '\0';
-	if (!ca_number("--weight", equals + 1, 0, MOST_WEIGHT, &weight))
-		return false;
-	record = ca_store_find(store, name);
-	if (record == NULL || !is_node(record)) {
-		ca_complain("--weight %s: no node of that name is enrolled", text);
-		return false;
-	}
-	members[record - store->records].weight = (uint32_t)weight;
-	return true;
+	free(sorted);
+	return count;
 }
 
-/* Epoch 1's record, sealed; members[i] goes with store->records[i]. */
+/* The record of the epoch behind last (NULL: the first), sealed. */
 static uint8_t *
 seal_epoch(const struct ca_store *store, const struct epoch_options *options,
-    Protos__EpochMember *members, size_t *envelope_bytes)
+    const struct epoch *last, const struct ca_weights *weights, size_t *envelope_bytes)
 {
-	static uint8_t no_previous[sizeof(struct hash)];
 	Protos__Epoch epoch = PROTOS__EPOCH__INIT;
 	Protos__EpochParameters parameters = PROTOS__EPOCH_PARAMETERS__INIT;
-	Protos__EpochMember **sorted = calloc(store->count + 1, sizeof(*sorted));
+	Protos__EpochMember *members = calloc(weights->count + 1, sizeof(*members));
+	Protos__EpochMember **pointers = calloc(weights->count + 1, sizeof(*pointers));
+	struct hash previous = { { 0 } };
 	uint8_t *body = NULL, *envelope = NULL;
 	struct mesh_id mesh;
 	size_t body_bytes;
 
-	if (sorted == NULL)
+	if (members == NULL || pointers == NULL)
 		goto done;
-	for (size_t i = 0; i < store->count; i++)
-		if (is_node(&store->records[i]))
-			sorted[epoch.n_members++] = &members[i];
-	qsort(sorted, epoch.n_members, sizeof(*sorted), by_id);
+	if (last != NULL)
+		previous = *epoch_hash(last);
 	identity_mesh_id(x509_authority_key(store->authority), &mesh);
-	parameters.threshold = options->parameters.threshold;
-	parameters.corroboration = options->parameters.corroboration;
-	parameters.precautions = options->parameters.precautions;
-	parameters.vote_budget = options->parameters.vote_budget;
+	choose_parameters(options, last, &parameters);
 	epoch.mesh = (ProtobufCBinaryData){ sizeof(mesh.bytes), mesh.bytes };
-	epoch.number = 1;
-	epoch.previous = (ProtobufCBinaryData){ sizeof(no_previous), no_previous };
-	epoch.time_ms = (uint64_t)time(NULL) * 1000;
-	epoch.members = sorted;
+	epoch.number = last == NULL ? 1 : epoch_number(last) + 1;
+	epoch.previous = (ProtobufCBinaryData){ sizeof(previous.bytes), previous.bytes };
+	epoch.time_ms = weights->now_ms;
+	epoch.n_members = list_members(weights, members, pointers);
+	epoch.members = pointers;
 	epoch.parameters = &parameters;
 	if ((body = malloc(protos__epoch__get_packed_size(&epoch))) == NULL)
 		goto done;
@@ -99,125 +112,142 @@ done:
 	if (body == NULL)
 		ca_complain("%s", err_text(ERR_NOMEM));
 	free(body);
-	free(sorted);
+	free(members);
+	free(pointers);
 	return envelope;
 }
 
-/* Every enrolment and the epoch, serialised. */
-static uint8_t *
-join_roster(
-    const struct ca_store *store, const uint8_t *epoch, size_t epoch_bytes, size_t *roster_bytes)
-{
-	Protos__Roster roster = PROTOS__ROSTER__INIT;
-	Protos__Envelope **list = calloc(store->count + 1, sizeof(*list));
-	Protos__Envelope *sealed = protos__envelope__unpack(NULL, epoch_bytes, epoch);
-	uint8_t *out = NULL;
-	bool good = list != NULL && sealed != NULL;
-
-	for (size_t i = 0; good && i < store->count; i++) {
-		list[i] = protos__envelope__unpack(
-		    NULL, store->records[i].envelope_bytes, store->records[i].envelope);
-		good = list[i] != NULL;
-		roster.n_enrolments += good;
-	}
-	if (good) {
-		roster.enrolments = list;
-		roster.n_epochs = 1;
-		roster.epochs = &sealed;
-		if ((out = malloc(protos__roster__get_packed_size(&roster))) != NULL)
-			*roster_bytes = protos__roster__pack(&roster, out);
-	}
-	if (out == NULL)
-		ca_complain("%s", err_text(ERR_NOMEM));
-	for (size_t i = 0; i < roster.n_enrolments; i++)
-		protos__envelope__free_unpacked(list[i], NULL);
-	protos__envelope__free_unpacked(sealed, NULL);
-	free(list);
-	return out;
-}
-
-/* What every node will do with the file, before any node gets it. */
-static struct roster *
-prove(const struct ca_store *store, const uint8_t *bytes, size_t size_bytes)
-{
-	struct roster *roster = NULL;
-	enum err err = roster_parse(
-	    crypto_sodium(), x509_authority_key(store->authority), bytes, size_bytes, &roster);
-
-	if (err != ERR_OK)
-		ca_complain("the roster does not hold: %s", err_text(err));
-	return roster;
-}
-
 static void
-report(const struct roster *roster)
+report(const struct roster *roster, const struct ca_weights *weights)
 {
 	const struct epoch *epoch = roster_current(roster);
 	size_t nodes = 0;
 
+	ca_weights_print(weights);
 	for (size_t i = 0; i < roster_count(roster); i++)
 		nodes += epoch_has(epoch, (member_index)i);
-	printf("epoch 1: %zu nodes, %zu of them heads, weight %llu\n", nodes, epoch_heads(epoch),
+	printf("epoch %llu: %zu nodes, %zu of them heads, weight %llu\n",
+	    (unsigned long long)epoch_number(epoch), nodes, epoch_heads(epoch),
 	    (unsigned long long)epoch_weight(epoch));
 }
 
+/* Without a roster there is no past that could be proven. */
 static bool
-write_epoch(
-    const struct ca_store *store, const struct epoch_options *options, Protos__EpochMember *members)
+read_evidence(
+    const struct epoch_options *options, const struct ca_log *log, struct ca_evidence **out)
 {
-	char path[CA_PATH_BYTES];
-	uint8_t *epoch, *bytes = NULL;
-	size_t epoch_bytes, size_bytes;
-	struct roster *roster = NULL;
-	bool done = false;
-	enum err err;
-
-	if ((epoch = seal_epoch(store, options, members, &epoch_bytes)) == NULL ||
-	    (bytes = join_roster(store, epoch, epoch_bytes, &size_bytes)) == NULL ||
-	    (roster = prove(store, bytes, size_bytes)) == NULL)
-		goto done;
-	ca_store_path(store->directory, "roster", path);
-	/* A second epoch 1 would split the mesh: never over one that is there. */
-	err = wholefile_create(path, 0644, bytes, size_bytes);
-	if (err == ERR_LOCKED)
-		ca_complain("%s: epoch 1 is signed already; if no node has that roster yet, remove "
-		            "the file and sign again",
-		    path);
-	else if (err != ERR_OK)
-		ca_complain("%s: %s", path, err_text(err));
-	else
-		report(roster);
-	done = err == ERR_OK;
-
-done:
-	roster_free(roster);
-	free(epoch);
-	free(bytes);
-	return done;
+	if (options->evidence_count == 0)
+		return true;
+	if (log->roster == NULL) {
+		ca_complain("--evidence: before epoch 1 there is none");
+		return false;
+	}
+	if ((*out = ca_evidence_new(log->roster)) == NULL) {
+		ca_complain("%s", err_text(ERR_NOMEM));
+		return false;
+	}
+	for (size_t i = 0; i < options->evidence_count; i++)
+		if (!ca_evidence_read(*out, options->evidence[i]))
+			return false;
+	return true;
 }
 
 static bool
-sign_epoch(const struct epoch_options *options, char **weights, size_t weight_count)
+weigh(const struct epoch_options *options, struct ca_weights *weights)
 {
+	for (size_t i = 0; i < options->removed_count; i++)
+		if (!ca_weights_remove(weights, options->removed[i]))
+			return false;
+	for (size_t i = 0; i < options->weight_count; i++)
+		if (!ca_weights_set(weights, options->weights[i]))
+			return false;
+	if (ca_weights_total(weights) > 0)
+		return true;
+	ca_complain("nobody would have a vote; give some node one with --weight NAME=W");
+	return false;
+}
+
+static bool
+sign_epoch(const struct epoch_options *options)
+{
+	struct ca_evidence *evidence = NULL;
+	struct ca_weights weights = { 0 };
+	const struct epoch *last;
+	struct ca_log log = { 0 };
 	struct ca_store store;
-	Protos__EpochMember *members;
+	uint8_t *epoch = NULL;
+	size_t epoch_bytes;
 	bool good;
 
 	if (!ca_store_open(options->directory, &store))
 		return false;
-	members = calloc(store.count + 1, sizeof(*members));
-	good = members != NULL;
-	for (size_t i = 0; good && i < store.count; i++) {
-		protos__epoch_member__init(&members[i]);
-		members[i].id = store.records[i].enrolment->id;
-		members[i].weight = FOUNDER_WEIGHT;
-	}
-	for (size_t i = 0; good && i < weight_count; i++)
-		good = set_weight(&store, members, weights[i]);
-	good = good && write_epoch(&store, options, members);
-	free(members);
+	/* Who was enrolled since stands in the log before the epoch that lists it. */
+	good = ca_log_open(&store, &log) && ca_log_catch_up(&log) &&
+	       (log.roster == NULL || ca_log_commit(&log)) &&
+	       read_evidence(options, &log, &evidence) &&
+	       ca_weights_make(&store, log.roster, evidence, &weights) && weigh(options, &weights);
+	last = log.roster == NULL ? NULL : roster_current(log.roster);
+	good = good &&
+	       (epoch = seal_epoch(&store, options, last, &weights, &epoch_bytes)) != NULL &&
+	       ca_log_add(&log, CA_EPOCH, epoch, epoch_bytes) && ca_log_commit(&log);
+	if (good)
+		report(log.roster, &weights);
+	free(epoch);
+	ca_weights_free(&weights);
+	ca_evidence_free(evidence);
+	ca_log_close(&log);
 	ca_store_close(&store);
 	return good;
+}
+
+static bool
+take_parameter(struct epoch_options *chosen, enum parameter which, const char *text)
+{
+	static const struct {
+		const char *option;
+		unsigned long least, most;
+	} known[PARAMETERS] = {
+		[THRESHOLD] = { "--threshold", 1, 10 },
+		[CORROBORATION] = { "--corroboration", 0, LIMIT_MEMBERS },
+		[PRECAUTIONS] = { "--precautions", 0, LIMIT_MEMBERS },
+		[VOTE_BUDGET] = { "--vote-budget", 0, 1000 },
+	};
+	unsigned long number;
+
+	if (!ca_number(known[which].option, text, known[which].least, known[which].most, &number))
+		return false;
+	chosen->parameters[which] = (uint32_t)number;
+	chosen->given[which] = true;
+	return true;
+}
+
+static bool
+take_option(struct epoch_options *chosen, int c, char *text)
+{
+	switch (c) {
+	case 'd':
+		chosen->directory = text;
+		return true;
+	case 't':
+		return take_parameter(chosen, THRESHOLD, text);
+	case 'c':
+		return take_parameter(chosen, CORROBORATION, text);
+	case 'p':
+		return take_parameter(chosen, PRECAUTIONS, text);
+	case 'v':
+		return take_parameter(chosen, VOTE_BUDGET, text);
+	case 'w':
+		chosen->weights[chosen->weight_count++] = text;
+		return true;
+	case 'r':
+		chosen->removed[chosen->removed_count++] = text;
+		return true;
+	case 'e':
+		chosen->evidence[chosen->evidence_count++] = text;
+		return true;
+	default:
+		return false;
+	}
 }
 
 int
@@ -228,39 +258,29 @@ ca_epoch(int argc, char **argv)
 		{ "corroboration", required_argument, NULL, 'c' },
 		{ "precautions", required_argument, NULL, 'p' },
 		{ "vote-budget", required_argument, NULL, 'v' },
-		{ "weight", required_argument, NULL, 'w' }, { 0 } };
-	struct epoch_options chosen = { 0 };
-	struct epoch_parameters *p = &chosen.parameters;
-	char **weights = calloc((size_t)argc + 1, sizeof(*weights));
-	size_t weight_count = 0;
-	unsigned long number = 0;
-	bool good = weights != NULL;
+		{ "weight", required_argument, NULL, 'w' },
+		{ "remove", required_argument, NULL, 'r' },
+		{ "evidence", required_argument, NULL, 'e' }, { 0 } };
+	struct epoch_options chosen = { .weights = calloc((size_t)argc, sizeof(char *)),
+		.removed = calloc((size_t)argc, sizeof(char *)),
+		.evidence = calloc((size_t)argc * 2, sizeof(char *)) };
+	bool good = chosen.weights != NULL && chosen.removed != NULL && chosen.evidence != NULL;
 	int status = EXIT_USAGE, c;
 
 	optind = 0;
-	while (good && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'd')
-			chosen.directory = optarg;
-		else if (c == 't' && (good = ca_number("--threshold", optarg, 1, 10, &number)))
-			p->threshold = (uint32_t)number;
-		else if (c == 'c' &&
-		         (good = ca_number("--corroboration", optarg, 0, LIMIT_MEMBERS, &number)))
-			p->corroboration = (uint32_t)number;
-		else if (c == 'p' &&
-		         (good = ca_number("--precautions", optarg, 0, LIMIT_MEMBERS, &number)))
-			p->precautions = (uint32_t)number;
-		else if (c == 'v' && (good = ca_number("--vote-budget", optarg, 0, 1000, &number)))
-			p->vote_budget = (uint32_t)number;
-		else if (c == 'w')
-			weights[weight_count++] = optarg;
-		else
-			good = false;
-	}
+	while (good && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		good = take_option(&chosen, c, optarg);
+	/* --evidence FILE FILE: a shell's pattern becomes several. */
+	while (good && chosen.evidence_count > 0 && optind < argc)
+		chosen.evidence[chosen.evidence_count++] = argv[optind++];
 	if (good && chosen.directory != NULL && optind == argc)
-		status = sign_epoch(&chosen, weights, weight_count) ? EXIT_OK : EXIT_FAILED;
+		status = sign_epoch(&chosen) ? EXIT_OK : EXIT_FAILED;
 	else if (good)
 		ca_complain("epoch --dir DIR [--threshold N] [--corroboration N] [--precautions N] "
-		            "[--vote-budget N] [--weight NAME=W …]");
-	free(weights);
+		            "[--vote-budget N] [--weight NAME=W …] [--remove NAME …] "
+		            "[--evidence FILE …]");
+	free(chosen.weights);
+	free(chosen.removed);
+	free(chosen.evidence);
 	return status;
 }

@@ -70,6 +70,9 @@ MUST_USE enum err x509_request_check(const char *request_pem, struct hash *out);
 /* Sign the leaf for the key of a request; checks the request again. */
 MUST_USE enum err x509_issue(const struct x509_authority *, const char *request_pem,
     const struct x509_leaf *, struct x509_text *out);
+/* The same certificate, of this authority, with another serial number and validity.  MALFORMED, SIGNATURE. */
+MUST_USE enum err x509_renew(const struct x509_authority *, const char *certificate_pem,
+    uint64_t not_before_ms, uint64_t not_after_ms, struct x509_text *out);
 /* The same digest from a certificate, or from a private key. */
 MUST_USE enum err x509_certificate_key(const char *certificate_pem, struct hash *out);
 MUST_USE enum err x509_private_key(const char *key_pem, struct hash *out);

@@ -223,20 +223,59 @@ done:
 	return err;
 }
 
+static enum err
+read_certificate(const char *pem, X509 **out)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+
+	if (bio == NULL)
+		return ERR_NOMEM;
+	*out = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	return *out == NULL ? ERR_MALFORMED : ERR_OK;
+}
+
+enum err
+x509_renew(const struct x509_authority *a, const char *certificate_pem, uint64_t not_before_ms,
+    uint64_t not_after_ms, struct x509_text *out)
+{
+	X509 *c, *fresh = NULL;
+	enum err err;
+
+	ERR_clear_error();
+	if ((err = read_certificate(certificate_pem, &c)) != ERR_OK)
+		return err;
+	if (X509_verify(c, X509_get0_pubkey(a->certificate)) != 1) {
+		err = ERR_SIGNATURE;
+		goto done;
+	}
+	/* Serial number and validity are made as for a new one. */
+	if ((err = x509_begin(not_before_ms, not_after_ms, &fresh)) != ERR_OK)
+		goto done;
+	if (X509_set_serialNumber(c, X509_get_serialNumber(fresh)) != 1 ||
+	    X509_set1_notBefore(c, X509_get0_notBefore(fresh)) != 1 ||
+	    X509_set1_notAfter(c, X509_get0_notAfter(fresh)) != 1 ||
+	    X509_sign(c, a->key, NULL) <= 0) {
+		err = ERR_NOMEM;
+		goto done;
+	}
+	err = x509_pem(x509_write_certificate, c, out);
+
+done:
+	X509_free(fresh);
+	X509_free(c);
+	return err;
+}
+
 enum err
 x509_certificate_key(const char *certificate_pem, struct hash *out)
 {
-	BIO *bio = BIO_new_mem_buf(certificate_pem, -1);
 	X509 *certificate;
 	enum err err;
 
 	ERR_clear_error();
-	if (bio == NULL)
-		return ERR_NOMEM;
-	certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	if (certificate == NULL)
-		return ERR_MALFORMED;
+	if ((err = read_certificate(certificate_pem, &certificate)) != ERR_OK)
+		return err;
 	err = digest_key(X509_get0_pubkey(certificate), out);
 	X509_free(certificate);
 	return err;

@@ -2,74 +2,12 @@
  * phalanx ca and phalanx audit, as people run them: what they make, and what
  * they refuse with which words.
  */
-#include <limits.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include "proc/messages.h"
 #include "sys/ipc.h"
 #include "sys/wholefile.h"
-#include "tests/unit/feed_fixture.h"
-
-static char directory[32], binary[PATH_MAX];
-
-/* Runs phalanx there; its status and, in said, all it printed. */
-static char said[65536];
-
-static int
-run(const char *format, ...)
-{
-	char arguments[1024], command[PATH_MAX + 2048];
-	va_list list;
-	size_t size;
-	FILE *pipe;
-
-	va_start(list, format);
-	vsnprintf(arguments, sizeof(arguments), format, list);
-	va_end(list);
-	snprintf(command, sizeof(command), "cd %s && PHALANX=%s && { %s; } 2>&1", directory, binary,
-	    arguments);
-	assert_non_null(pipe = popen(command, "r"));
-	size = fread(said, 1, sizeof(said) - 1, pipe);
-	said[size] = '\0';
-	return WEXITSTATUS(pclose(pipe));
-}
-
-#define assert_run(status, words, ...)                                                            \
-	do {                                                                                      \
-		int status_ = run(__VA_ARGS__);                                                   \
-		if (status_ != (status) || strstr(said, words) == NULL)                           \
-			fail_msg("exit %d, expected %d with \"%s\":\n%s", status_, status, words, \
-			    said);                                                                \
-	} while (0)
-
-static int
-setup(void **unused)
-{
-	char *end;
-	ssize_t n;
-
-	(void)unused;
-	assert_int_not_equal(sodium_init(), -1);
-	n = readlink("/proc/self/exe", binary, sizeof(binary) - 32);
-	assert_true(n > 0);
-	binary[n] = '\0';
-	for (int i = 0; i < 2; i++) {
-		assert_non_null(end = strrchr(binary, '/'));
-		*end = '\0';
-	}
-	strcat(binary, "/bin/phalanx");
-	strcpy(directory, "/tmp/phalanx-ca.XXXXXX");
-	assert_non_null(mkdtemp(directory));
-	return 0;
-}
-
-static int
-teardown(void **unused)
-{
-	(void)unused;
-	return nftw(directory, fixture_remove, 8, FTW_DEPTH | FTW_PHYS);
-}
+#include "tests/unit/ca_fixture.h"
 
 /* A mesh of three and a coordinator, from nothing to files that a node can start with. */
 static void
@@ -138,7 +76,6 @@ nothing_twice(void **unused)
 	    "--name node-y --address 10.0.0.8 >y.json");
 	assert_run(1, "the TLS key of node-y is enrolled already, as node-a",
 	    "$PHALANX ca enrol --dir ca y.json");
-	assert_run(1, "epoch 1 is signed already", "$PHALANX ca epoch --dir ca");
 	assert_run(
 	    1, "is not the key that was enrolled", "$PHALANX ca bundle --dir ca node-a --out b");
 	assert_run(1, "is not enrolled", "$PHALANX ca bundle --dir ca nobody --out n");
