@@ -60,7 +60,8 @@
 /* state */
 #define LIMIT_REPLAY_WINDOW    1024 /* sequences an author */
 #define LIMIT_HELD_OBJECTS     65536
-#define LIMIT_HELD_PER_AUTHOR  4096
+#define LIMIT_HELD_SHARE       16   /* an author: this part of the room that is left */
+#define LIMIT_HELD_PER_AUTHOR  (LIMIT_HELD_OBJECTS / LIMIT_HELD_SHARE)
 #define LIMIT_PENDING_APPENDS  64
 #define LIMIT_PENDING_PROOFS   16
 #define LIMIT_PENDING_RECEIPTS 64

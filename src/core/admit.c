@@ -35,8 +35,8 @@ is_held(struct core *c, const struct arrival *a)
 	return true;
 }
 
-/* Remember it as the newest entry of its author, without holding it. */
-static void
+/* Remember it as the newest entry of its author, without holding it.  False: it is not. */
+static bool
 keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 {
 	struct object *o;
@@ -45,19 +45,20 @@ keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 	/* The feed of a convicted author has no order any more. */
 	if (is_convicted(c, a->author) ||
 	    (o = objects_make(a->bytes, &a->entry, &a->hash, a->author)) == NULL)
-		return;
+		return false;
 	o->proven = proven;
 	if (!objects_set_newest(&c->objects, o, c->now_ms)) {
 		objects_discard(&c->objects, o);
-		return;
+		return false;
 	}
 	/* That our own feed went further once must be known after a restart, too. */
 	if (a->author != c->self || !is_from_network(a))
-		return;
+		return true;
 	action = actions_add(&c->outbox, CORE_DO_KEEP);
 	action->keep.bytes = (struct span){ o->bytes, o->size_bytes };
 	action->keep.author = o->author;
 	action->keep.standing = true;
+	return true;
 }
 
 /*
@@ -85,7 +86,7 @@ is_known(struct core *c, struct arrival *a)
 		return false; /* whatever says something about our own feed is looked at */
 	if (a->author == a->from && a->via == VIA_LINK && a->envelope.is_signed &&
 	    header.incarnation == member_of(c, a->author)->incarnation)
-		keep_as_newest(c, a, false);
+		(void)keep_as_newest(c, a, false);
 	return true;
 }
 
@@ -169,19 +170,36 @@ check_epoch(const struct core *c, const struct arrival *a)
 	return epoch + 1 >= current ? ERR_OK : ERR_EPOCH;
 }
 
+static bool
+take_budget(const struct core *c, const struct arrival *a, struct author *author)
+{
+	return budget_take(
+	           &author->entries, c->now_ms, 1, LIMIT_ENTRIES_PER_S, LIMIT_ENTRIES_BURST) ||
+	       (entry_is_urgent(a->entry.kind) && budget_take(&author->urgent, c->now_ms, 1,
+	                                              LIMIT_ENTRIES_PER_S, LIMIT_URGENT_BURST));
+}
+
+/*
+ * An author pays for all that it sends itself.  For what another brings it
+ * pays once that is accepted: nobody spends its budget by playing back what
+ * is refused.
+ */
 static enum err
 check_budget(struct core *c, const struct arrival *a)
 {
 	struct author *author = &peer_of(c, a->author)->author;
+	struct author spared = { .entries = author->entries, .urgent = author->urgent };
 
 	if (!is_from_network(a))
 		return ERR_OK;
-	if (budget_take(&author->entries, c->now_ms, 1, LIMIT_ENTRIES_PER_S, LIMIT_ENTRIES_BURST))
-		return ERR_OK;
-	if (entry_is_urgent(a->entry.kind) &&
-	    budget_take(&author->urgent, c->now_ms, 1, LIMIT_ENTRIES_PER_S, LIMIT_URGENT_BURST))
-		return ERR_OK;
-	return ERR_BUDGET;
+	return take_budget(c, a, a->from == a->author ? author : &spared) ? ERR_OK : ERR_BUDGET;
+}
+
+static void
+charge_relayed(struct core *c, const struct arrival *a)
+{
+	if (is_from_network(a) && a->from != a->author)
+		(void)take_budget(c, a, &peer_of(c, a->author)->author);
 }
 
 static enum err
@@ -448,6 +466,7 @@ accept(struct core *c, const struct arrival *a)
 		objects_release(&c->objects, o, c->now_ms);
 		return err;
 	}
+	charge_relayed(c, a);
 	if (a->entry.header.incarnation == member_of(c, a->author)->incarnation)
 		replay_mark(&peer_of(c, a->author)->author.replay, a->entry.header.sequence);
 	/* By now its author may stand convicted, of its own making. */
@@ -533,7 +552,8 @@ admit_proven(struct core *c, struct arrival *a)
 		return err;
 	objects_key(&c->objects, &a->entry, &a->key);
 	if (is_only_newest(c, a)) {
-		keep_as_newest(c, a, true);
+		if (keep_as_newest(c, a, true))
+			charge_relayed(c, a);
 		take_newest(c, a);
 		return ERR_OK;
 	}
@@ -564,7 +584,7 @@ admit(struct core *c, struct arrival *a)
 	 * snapshot it must hear how far its feed went.
 	 */
 	if (err == ERR_STALE || err == ERR_BUDGET || err == ERR_ROUND || err == ERR_EPOCH)
-		keep_as_newest(c, a, true);
+		(void)keep_as_newest(c, a, true);
 	/* What the notary returns was written before its round or epoch ended. */
 	return a->via == VIA_OWN && (err == ERR_ROUND || err == ERR_EPOCH) ? ERR_OK : err;
 }

@@ -101,7 +101,7 @@ renew(struct core *c, const struct roster *old, member_index m)
 		return;
 	c->own_sequence = 0;
 	c->own_hash = (struct hash){ { 0 } };
-	c->lost_state = false;
+	c->lost_state = peer_of(c, m)->incident.proof != NULL;
 }
 
 /* Whoever left the mesh has no links. */

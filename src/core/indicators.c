@@ -240,7 +240,7 @@ suspect_of(struct core *c, const struct address *address)
 static bool
 has_room(const struct core *c, const struct reporter *r)
 {
-	return r->standing < (LIMIT_INDICATOR_REPORTS - c->indicators.reports) / 16;
+	return r->standing < (LIMIT_INDICATOR_REPORTS - c->indicators.reports) / LIMIT_HELD_SHARE;
 }
 
 /* Without room or memory it does not count here; it is held and passed on all the same. */

@@ -322,13 +322,28 @@ unindex(struct objects *s, struct object *o)
 	o->indexed = false;
 }
 
+/*
+ * An author may fill a sixteenth of the room that is left: however many stuff
+ * the table, whoever holds less than they do finds room.  What proves itself
+ * is a few a subject, and welcome from anybody.
+ */
+static bool
+has_room(const struct objects *s, const struct object *o)
+{
+	size_t count = map_count(s->by_hash);
+
+	if (o->kind == ENTRY_CERTIFICATE || o->kind == ENTRY_PROOF || o->kind == ENTRY_RELEASE)
+		return true;
+	return count < LIMIT_HELD_OBJECTS &&
+	       s->held[o->author] < (LIMIT_HELD_OBJECTS - count) / LIMIT_HELD_SHARE;
+}
+
 enum err
 objects_hold(struct objects *s, struct object *o, bool in_tree)
 {
 	uint8_t place[PLACE_BYTES];
 
-	if (map_count(s->by_hash) >= LIMIT_HELD_OBJECTS ||
-	    s->held[o->author] >= LIMIT_HELD_PER_AUTHOR)
+	if (!has_room(s, o))
 		return ERR_FULL;
 	place_key(o->author, o->header.incarnation, o->header.sequence, place);
 	if (map_put(s->by_hash, &o->hash, o) != ERR_OK)
