@@ -11,15 +11,29 @@
 #define ACCUSED_WITHIN_MS (LIMIT_GROUNDS_MS + 60 * 1000)
 
 /*
- * A snapshot was put back and for 30 s no peers agreed with it: it was alarmed,
- * and went on.  docs/safety.md, "Found on the way".
+ * A snapshot was put back.  First sync asks f + 1 groups how far the feed went;
+ * where nobody honest within reach holds what was lost, or nobody agreed for
+ * 30 s (which alarms), the host cannot know.  docs/safety.md, "Found on the way".
  */
 static bool
-may_repeat(const struct sim *s, member_index author)
+may_repeat(const struct sim *s, const struct record *lost)
 {
-	const struct host *h = &s->hosts[author];
+	const struct host *h = &s->hosts[lost->author];
 
-	return h->restored && (h->observed < 0 || truth_of(s, author)->ever_alarmed);
+	if (!h->restored)
+		return false;
+	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed)
+		return true;
+	for (size_t host = 0; host < s->count; host++) {
+		const struct host *other = &s->hosts[host];
+		size_t link = fabric_find(s, host, lost->author);
+
+		if (host != lost->author && truth_is_safe(s, other->member) &&
+		    other->observed >= 0 && (lost->reached >> other->observed & 1) != 0 &&
+		    link != SIZE_MAX && s->fabric.links[link].up)
+			return false;
+	}
+	return true;
 }
 
 void
@@ -36,9 +50,9 @@ feed_left(struct sim *s, const struct record *r)
 	if (!r->valid)
 		violated(s, 10, "n%u, who is honest, signed a %s that proves nothing", r->author,
 		    entry_kind_text(r->kind));
-	if (may_repeat(s, r->author))
-		return;
 	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence);
+	if (s->hosts[r->author].restored && may_repeat(s, other))
+		return;
 	if (other != r && !hash_equal(&other->hash, &r->hash))
 		violated(s, 10, "n%u, who is honest, signed two entries for sequence %" PRIu64,
 		    r->author, h->sequence);
