@@ -36,13 +36,22 @@ may_repeat(const struct sim *s, const struct record *lost)
 	return true;
 }
 
+static bool
+has_forked(const struct sim *s, member_index m)
+{
+	const struct host *h = &s->hosts[m];
+
+	return h->restored && (h->observed < 0 || truth_of(s, m)->forked);
+}
+
 void
 feed_left(struct sim *s, const struct record *r)
 {
 	const struct entry_header *h = &r->header;
 	const struct record *other;
 
-	if (r->kind == ENTRY_PROOF && r->valid && truth_is_safe(s, r->subject))
+	if (r->kind == ENTRY_PROOF && r->valid && truth_is_safe(s, r->subject) &&
+	    !has_forked(s, r->subject))
 		violated(s, 10, "n%u proves that n%u, who is honest, contradicted itself",
 		    r->author, r->subject);
 	if (!truth_is_safe(s, r->author))
@@ -51,8 +60,12 @@ feed_left(struct sim *s, const struct record *r)
 		violated(s, 10, "n%u, who is honest, signed a %s that proves nothing", r->author,
 		    entry_kind_text(r->kind));
 	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence);
-	if (s->hosts[r->author].restored && may_repeat(s, other))
+	if (may_repeat(s, other)) {
+		if (other != r && !hash_equal(&other->hash, &r->hash) &&
+		    s->hosts[r->author].observed >= 0)
+			truth_of(s, r->author)->forked = true;
 		return;
+	}
 	if (other != r && !hash_equal(&other->hash, &r->hash))
 		violated(s, 10, "n%u, who is honest, signed two entries for sequence %" PRIu64,
 		    r->author, h->sequence);

@@ -50,6 +50,7 @@ struct witnessed {
 	size_t suspect_count;
 	bool synced;
 	bool ever_alarmed;   /* a first sync was over by its time-out */
+	bool forked;         /* it used a sequence twice, as nobody could tell it not to */
 	bool jumped;         /* its wall clock was wrong once */
 	uint64_t boots;
 	uint64_t booted_ms, checks_at_boot;
