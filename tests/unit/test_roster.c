@@ -422,6 +422,190 @@ too_large(void **state)
 	mesh_free(&m);
 }
 
+/* ---- the log grows ------------------------------------------------------------ */
+
+static enum err
+extend(const struct mesh *m, struct roster **out)
+{
+	return roster_extend(
+	    m->roster, crypto_sodium(), &m->ca.public_key, mesh_news(m, m->roster), out);
+}
+
+/* Behind what is known come a member, a renewal and an epoch; nothing before them changes. */
+static void
+the_log_grows(void **state)
+{
+	struct roster *whole, *next;
+	struct address address = { .family = 4 };
+	const struct epoch *first, *second;
+	size_t holders, newcomer;
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 5);
+	newcomer = mesh_append_member(&m);
+	/* The host of a node that left is a newcomer's. */
+	m.members[2].unlisted = true;
+	memcpy(m.members[3].address, m.members[2].address, 4);
+	mesh_append_renewal(&m, 3);
+	m.members[1].weight = 64;
+	mesh_append_epoch(&m);
+	assert_ok(extend(&m, &next));
+	assert_ok(roster_parse(crypto_sodium(), &m.ca.public_key, m.bytes, m.size_bytes, &whole));
+	first = roster_epoch(next, 1);
+	second = roster_epoch(next, 2);
+	assert_ptr_equal(second, roster_current(next));
+	assert_null(roster_epoch(next, 0));
+	assert_null(roster_epoch(next, 3));
+	assert_int_equal(epoch_heads(first), 5);
+	assert_int_equal(epoch_heads(second), 5);
+	assert_int_equal(epoch_weight(first), 160);
+	assert_int_equal(epoch_weight(second), 192);
+	assert_int_equal(epoch_weight_of(first, m.members[1].index), 32);
+	assert_int_equal(epoch_weight_of(second, m.members[1].index), 64);
+	assert_false(epoch_has(second, m.members[2].index));
+	assert_int_equal(roster_find_id(next, &m.members[newcomer].id), 5);
+	assert_false(epoch_has(first, 5));
+	assert_true(epoch_has(second, 5));
+	assert_int_equal(roster_member(next, m.members[3].index)->incarnation, 2);
+	memcpy(address.bytes, m.members[3].address, 4);
+	assert_int_equal(roster_find_address(next, &address, &holders), m.members[3].index);
+	/* Grown or read at once, it is the same. */
+	assert_int_equal(roster_count(whole), roster_count(next));
+	assert_memory_equal(roster_records(whole).data, roster_records(next).data, m.size_bytes);
+	assert_memory_equal(
+	    epoch_hash(roster_current(whole)), epoch_hash(second), sizeof(struct hash));
+	for (member_index i = 0; i < roster_count(next); i++) {
+		assert_string_equal(roster_member(whole, i)->name, roster_member(next, i)->name);
+		assert_int_equal(epoch_ordinal(roster_current(whole), i), epoch_ordinal(second, i));
+		assert_int_equal(roster_find_name(next, roster_member(next, i)->name), i);
+		if (i < roster_count(m.roster))
+			assert_string_equal(
+			    roster_member(m.roster, i)->name, roster_member(next, i)->name);
+	}
+	/* The old one is as it was, and the new one outlives it. */
+	assert_int_equal(epoch_number(roster_current(m.roster)), 1);
+	roster_free(m.roster);
+	m.roster = next;
+	assert_string_equal(roster_member(next, 0)->name, roster_member(whole, 0)->name);
+	roster_free(whole);
+	mesh_free(&m);
+}
+
+/* Of so many epochs the oldest is forgotten, the rest are found by their number. */
+static void
+old_epochs_are_forgotten(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 3);
+	for (size_t i = 0; i < LIMIT_EPOCHS; i++) {
+		mesh_append_epoch(&m);
+		assert_ok(mesh_parse(&m));
+	}
+	assert_int_equal(epoch_number(roster_current(m.roster)), LIMIT_EPOCHS + 1);
+	assert_null(roster_epoch(m.roster, 1));
+	for (uint64_t n = 2; n <= LIMIT_EPOCHS + 1; n++)
+		assert_int_equal(epoch_number(roster_epoch(m.roster, n)), n);
+	mesh_free(&m);
+}
+
+static void
+third_epoch(Protos__Epoch *e)
+{
+	e->number = 3;
+}
+
+static void
+another_past(Protos__Epoch *e)
+{
+	e->previous.data[5] ^= 1;
+}
+
+static void
+of_another_group(size_t i, Protos__Enrolment *e)
+{
+	(void)i;
+	e->group.data[0] ^= 1;
+}
+
+static void
+of_another_role(size_t i, Protos__Enrolment *e)
+{
+	(void)i;
+	e->role = PROTOS__ROLE__ROLE_OPERATOR;
+}
+
+static void
+renamed(size_t i, Protos__Enrolment *e)
+{
+	(void)i;
+	e->name = (char *)(uintptr_t) "somebody";
+}
+
+static void
+assert_no_extension(struct mesh *m, enum err expected)
+{
+	struct roster *untouched = NULL;
+
+	assert_err(expected, extend(m, &untouched));
+	assert_null(untouched);
+	mesh_free(m);
+	mesh_make(m, 4);
+}
+
+/* What the CA should never have signed is refused, and so is what it did not sign. */
+static void
+extensions_are_refused(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 4);
+	m.change_epoch = third_epoch;
+	mesh_append_epoch(&m);
+	assert_no_extension(&m, ERR_RANGE);
+	m.change_epoch = another_past;
+	{
+		struct hash copy = *epoch_hash(roster_current(m.roster));
+
+		mesh_append_record(&m, mesh_epoch(&m, 2, MESH_TIME_MS, &copy), true);
+	}
+	assert_no_extension(&m, ERR_RANGE);
+	mesh_append_epoch(&m);
+	mesh_append_epoch(&m); /* the same number twice */
+	assert_no_extension(&m, ERR_RANGE);
+	m.members[1].incarnation = 0; /* the next is 1 again */
+	mesh_append_renewal(&m, 1);
+	assert_no_extension(&m, ERR_RANGE);
+	m.change_enrolment = of_another_group;
+	mesh_append_renewal(&m, 1);
+	assert_no_extension(&m, ERR_RANGE);
+	m.change_enrolment = of_another_role;
+	mesh_append_renewal(&m, 1);
+	assert_no_extension(&m, ERR_RANGE);
+	m.change_enrolment = renamed;
+	mesh_append_renewal(&m, 1);
+	assert_no_extension(&m, ERR_RANGE);
+	(void)mesh_append_member(&m);
+	strcpy(m.members[4].name, m.members[0].name);
+	mesh_append_record(&m, mesh_enrol(&m, 4), false);
+	assert_no_extension(&m, ERR_RANGE);
+	mesh_append_epoch(&m);
+	m.bytes[m.size_bytes - 1] ^= 1;
+	assert_no_extension(&m, ERR_SIGNATURE);
+	mesh_append_epoch(&m);
+	m.size_bytes--;
+	assert_no_extension(&m, ERR_TRUNCATED);
+	mesh_append_epoch(&m);
+	m.bytes = realloc(m.bytes, m.size_bytes + 2);
+	memcpy(m.bytes + m.size_bytes, (uint8_t[]){ 0x1a, 0 }, 2);
+	m.size_bytes += 2;
+	assert_no_extension(&m, ERR_UNKNOWN_FIELD);
+	mesh_free(&m);
+}
+
 /* A member costs no more than 300 bytes, so that 10,000 of them fit where the daemon runs. */
 static void
 members_are_small(void **state)
@@ -445,6 +629,9 @@ main(void)
 		cmocka_unit_test(another_ca),
 		cmocka_unit_test(epochs),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(the_log_grows),
+		cmocka_unit_test(old_epochs_are_forgotten),
+		cmocka_unit_test(extensions_are_refused),
 		cmocka_unit_test(members_are_small),
 	};
 
