@@ -138,6 +138,7 @@ epochs_extend(struct core *c, const struct roster *next)
 {
 	const struct roster *old = c->roster;
 	size_t before = c->member_count, members = roster_count(next);
+	uint64_t incarnation = member_of(c, c->self)->incarnation;
 	struct core_action *a;
 	enum err err = ERR_RANGE;
 
@@ -158,4 +159,9 @@ epochs_extend(struct core *c, const struct roster *next)
 	else
 		isolation_update_all(c);
 	records_grown(c);
+	/* What was left unsaid for want of a whole feed. */
+	if (c->started && member_of(c, c->self)->incarnation != incarnation) {
+		selfreport_pursue(c);
+		vote_pursue_all(c);
+	}
 }

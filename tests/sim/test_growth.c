@@ -5,16 +5,22 @@
 #include "sim/checker.h"
 
 static struct world *
-mesh_of(size_t count)
+mesh_that(enum policy policy, size_t count)
 {
 	struct world_config config = {
-		.count = count, .seed = 5, .policy = POLICY_ATTRIBUTE, .delay_max_ms = 2
+		.count = count, .seed = 5, .policy = policy, .delay_max_ms = 2
 	};
 	struct world *w = world_new(&config);
 
 	world_start_all(w);
 	world_settle(w);
 	return w;
+}
+
+static struct world *
+mesh_of(size_t count)
+{
+	return mesh_that(POLICY_ATTRIBUTE, count);
 }
 
 /* Every decoy but its own is touched from a node, one after the other. */
@@ -109,6 +115,34 @@ a_renewed_node_goes_on(void **unused)
 	world_free(w);
 }
 
+/* Touched while it had lost state, it reports itself as soon as it is renewed. */
+static void
+a_renewed_node_says_what_it_could_not(void **unused)
+{
+	struct world *w = mesh_that(POLICY_ASSUME_BREACH, 5);
+
+	(void)unused;
+	world_touch_from(w, 0, 4);
+	world_run(w, 200);
+	world_crash(w, 0);
+	world_truncate(w, 0, 1);
+	world_start(w, 0);
+	world_run(w, 3000);
+	assert_true(world_core_view(w, 0).lost_state);
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, 1000);
+	assert_int_equal(world_view(w, 1, 0).status, STATUS_HEALTHY);
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 0)
+			mesh_append_renewal(&w->mesh, i);
+	world_extend(w);
+	world_run(w, 1000);
+	assert_false(world_core_view(w, 0).lost_state);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(world_view(w, i, 0).status, STATUS_QUARANTINED);
+	world_free(w);
+}
+
 /* Ballots of epoch 1 and of epoch 2 are never added up, and open ones are signed anew. */
 static void
 votes_are_signed_anew(void **unused)
@@ -177,6 +211,7 @@ main(void)
 		cmocka_unit_test(a_newcomer_votes),
 		cmocka_unit_test(who_left_is_gone),
 		cmocka_unit_test(a_renewed_node_goes_on),
+		cmocka_unit_test(a_renewed_node_says_what_it_could_not),
 		cmocka_unit_test(votes_are_signed_anew),
 		cmocka_unit_test(another_history_is_refused),
 		cmocka_unit_test(a_newcomers_address_is_spared),
