@@ -137,6 +137,15 @@ scan() { # FROM PARALLEL TARGET...
 	on "$from" /run/tree/lab/scan "$parallel" 2222 "${addresses[@]}"
 }
 
+# A host that is no member, and another scanner than the intruder: its address is not blocked yet.
+stranger() { # LETTER
+	on lab /run/tree/lab/host "node-$1"
+}
+
+scan_by() { # STRANGER PORT TARGET
+	on lab nsenter --net="/run/netns/node-$1" /run/tree/lab/scan 0 "$2" "$(address4 "$3")" || true
+}
+
 # Hosts serve an echo of their own, so that there is something to cut.
 serve() { # NODE...
 	local host
