@@ -22,7 +22,9 @@ may_repeat(const struct sim *s, const struct record *lost)
 
 	if (!h->restored)
 		return false;
-	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed)
+	/* Of a receipt, which is the coordinator's alone, peers remember no more than the hash. */
+	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed ||
+	    lost->kind == ENTRY_RECEIPT)
 		return true;
 	for (size_t host = 0; host < s->count; host++) {
 		const struct host *other = &s->hosts[host];
