@@ -16,25 +16,34 @@
  * 30 s (which alarms), the host cannot know.  docs/safety.md, "Found on the way".
  */
 static bool
+still_holds(const struct sim *s, size_t host, const struct record *lost)
+{
+	const struct host *h = &s->hosts[host];
+	size_t link = fabric_find(s, host, lost->author);
+	struct core_member_view view;
+
+	if (h->core == NULL || link == SIZE_MAX || !s->fabric.links[link].up ||
+	    !truth_is_safe(s, h->member) || h->observed < 0 ||
+	    (lost->reached >> h->observed & 1) == 0)
+		return false;
+	/* What was said last is kept in memory; with the power it may go, whatever its kind. */
+	core_view_member(h->core, lost->author, &view);
+	return truth_of(s, host)->booted_ms <= lost->born_ms ||
+	       view.feed_sequence >= lost->header.sequence;
+}
+
+static bool
 may_repeat(const struct sim *s, const struct record *lost)
 {
 	const struct host *h = &s->hosts[lost->author];
 
 	if (!h->restored)
 		return false;
-	/* Of a receipt, which is the coordinator's alone, peers remember no more than the hash. */
-	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed ||
-	    lost->kind == ENTRY_RECEIPT)
+	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed)
 		return true;
-	for (size_t host = 0; host < s->count; host++) {
-		const struct host *other = &s->hosts[host];
-		size_t link = fabric_find(s, host, lost->author);
-
-		if (host != lost->author && truth_is_safe(s, other->member) &&
-		    other->observed >= 0 && (lost->reached >> other->observed & 1) != 0 &&
-		    link != SIZE_MAX && s->fabric.links[link].up)
+	for (size_t host = 0; host < s->count; host++)
+		if (host != lost->author && still_holds(s, host, lost))
 			return false;
-	}
 	return true;
 }
 
@@ -69,8 +78,8 @@ feed_left(struct sim *s, const struct record *r)
 		return;
 	}
 	if (other != r && !hash_equal(&other->hash, &r->hash))
-		violated(s, 10, "n%u, who is honest, signed two entries for sequence %" PRIu64,
-		    r->author, h->sequence);
+		violated(s, 10, "n%u, who is honest, signed a %s and a %s for sequence %" PRIu64,
+		    r->author, entry_kind_text(other->kind), entry_kind_text(r->kind), h->sequence);
 	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence - 1);
 	if (other != NULL && !hash_equal(&other->hash, &h->previous))
 		violated(s, 10,

@@ -152,10 +152,13 @@ healing_check(struct sim *s)
 	uint64_t within_ms = BOOT_MS + LIMIT_FIRST_SYNC_MS + AGREE_MS, until_ms;
 	size_t left = 0, right = 0;
 
-	/* What was signed by a wrong clock is refused until it has aged away. */
+	/*
+	 * What a clock that was ahead signed is refused until its time has come; its
+	 * author lets go of it after ten minutes, who took it then ten minutes later.
+	 */
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
 		if (truth_of(s, i)->jumped)
-			within_ms = LIMIT_RELAYED_MS + AGREE_MS;
+			within_ms = 2 * LIMIT_RELAYED_MS + AGREE_MS;
 	until_ms = s->now_ms + within_ms;
 	if (!sim_run_until(s, s->now_ms + BOOT_MS))
 		return;
