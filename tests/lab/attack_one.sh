@@ -38,6 +38,8 @@ done
 always "b, c, d, e stay linked" linked b c d e
 expect 5 "make topology shows node-a quarantined" equals quarantined topology a
 always "and node-b healthy" equals healthy topology b
+expect 5 "the coordinator has the receipts of four kernels, with their times" cut_by a 4
+incidents | jq -c '.incidents[0].cut'
 
 report=$("$TREE/lab/show" report | jq -c '[.events[] | select(.node_id == "node-a" and .decision == "quarantine")][0]')
 always "make report shows score, method and decision" jq -e \

@@ -30,4 +30,5 @@ always "a to d go on" all_ways_open a b
 always "c to d go on" all_ways_open c d
 always "a to d stay linked" linked a b c d
 expect 6 "make topology shows node-e quarantined" equals quarantined topology e
+expect 5 "the coordinator has the receipts of four kernels, with their times" cut_by e 4
 audits a b c d e

@@ -51,6 +51,14 @@ daemon() { # VERB NODE
 	on lab /run/tree/lab/node "$1" "$2"
 }
 
+incidents() { curl -sf --max-time 2 "http://localhost:$(<"$PHALANX_LAB/port")/api/v1/incidents"; }
+
+# The coordinator has a signed receipt of every one of N peers, with its times.
+cut_by() { # SUBJECT N
+	incidents | jq -e --arg name "node-$1" --argjson n "$2" '.incidents[] | select(.name == $name).cut
+		| .n == $n and .of == $n and .p50_ms > 0 and .p50_ms <= .last_ms and .last_ms < 1000'
+}
+
 # What a node's daemon says: status, peers or incidents, as JSON.
 ask() { # NODE VERB
 	on "$1" phalanx -c "/run/lab/node-$1/phalanx.conf" --json "$2" || true

@@ -24,7 +24,6 @@ expect 3 "node-a has unlocked itself" open_again
 expect 3 "a and b reach each other every way" all_ways_open a b
 expect 3 "a and c too" all_ways_open a c
 expect 8 "the topology shows node-a healthy" equals healthy topology a
-incidents() { curl -sf --max-time 2 "http://localhost:$(<"$PHALANX_LAB/port")/api/v1/incidents"; }
 released() { incidents | jq -e '.incidents[] | select(.name == "node-a" and .level == "released" and .release.by == "operator")'; }
 expect 5 "the coordinator shows the incident released, and by whom" released
 
