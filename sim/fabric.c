@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
+#include "core/rings.h"
 #include "sim/sim.h"
 
-#define RINGS        10
 #define BLOCKED_MS   10000 /* TCP_USER_TIMEOUT */
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 5000
@@ -34,48 +34,25 @@ add_link(struct sim *s, size_t a, size_t b)
 	f->link_count++;
 }
 
-struct seat {
-	struct hash hash;
-	struct node_id id;
-	size_t member;
-};
-
-static int
-compare_seats(const void *left, const void *right)
-{
-	const struct seat *l = left, *r = right;
-	int order = memcmp(&l->hash, &r->hash, sizeof(l->hash));
-
-	return order != 0 ? order : node_id_compare(&l->id, &r->id);
-}
-
+/* As every node computes it from the roster. */
 static void
 add_rings(struct sim *s)
 {
-	const struct crypto *crypto = s->keys.crypto;
-	struct seat *seats = calloc(s->count, sizeof(*seats));
+	member_index neighbours[RINGS_NEIGHBOURS];
+	struct rings *rings;
 
-	if (seats == NULL)
+	if (rings_new(s->keys.crypto, s->authority->roster, &rings) != ERR_OK)
 		abort();
-	for (unsigned ring = 0; ring < RINGS; ring++) {
-		for (size_t i = 0; i < s->count; i++) {
-			uint8_t bytes[17] = { (uint8_t)ring };
+	for (size_t i = 0; i < s->count; i++) {
+		size_t count = RINGS_NEIGHBOURS;
 
-			seats[i].id = s->authority->members[i].id;
-			seats[i].member = i;
-			memcpy(bytes + 1, seats[i].id.bytes, 16);
-			crypto->sha256(crypto->context, "phalanx/ring/1", bytes, sizeof(bytes),
-			    &seats[i].hash);
-		}
-		qsort(seats, s->count, sizeof(*seats), compare_seats);
-		for (size_t i = 0; i < s->count; i++) {
-			size_t a = seats[i].member, b = seats[(i + 1) % s->count].member;
-
-			if (fabric_find(s, a, b) == SIZE_MAX)
-				add_link(s, a < b ? a : b, a < b ? b : a);
-		}
+		if (rings_neighbours(rings, (member_index)i, neighbours, &count) != ERR_OK)
+			abort();
+		for (size_t n = 0; n < count; n++)
+			if (neighbours[n] > i)
+				add_link(s, i, neighbours[n]);
 	}
-	free(seats);
+	rings_free(rings);
 }
 
 static void
@@ -92,7 +69,7 @@ fabric_init(struct sim *s)
 {
 	struct fabric *f = &s->fabric;
 	size_t most =
-	    s->count <= LIMIT_FULL_MESH ? s->count * (s->count - 1) / 2 : s->count * RINGS;
+	    s->count <= LIMIT_FULL_MESH ? s->count * (s->count - 1) / 2 : s->count * LIMIT_RINGS;
 
 	prng_seed(&f->prng, s->options.seed ^ 0xfab);
 	f->delay_min_ms = 1;
@@ -198,6 +175,15 @@ fabric_update(struct sim *s, size_t host, uint64_t told_ms)
 	for (size_t i = 0; i < h->link_count; i++)
 		if (s->fabric.links[h->links[i]].up && !may_link(s, &s->fabric.links[h->links[i]]))
 			fabric_break(s, h->links[i], told_ms);
+}
+
+void
+fabric_update_pair(struct sim *s, size_t host, size_t peer)
+{
+	size_t link = fabric_find(s, host, peer);
+
+	if (link != SIZE_MAX && s->fabric.links[link].up && !may_link(s, &s->fabric.links[link]))
+		fabric_break(s, link, 0);
 }
 
 void

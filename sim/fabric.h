@@ -58,6 +58,8 @@ size_t fabric_find(const struct sim *, size_t host, size_t peer);
 void fabric_break(struct sim *, size_t link, uint64_t told_ms);
 /* A host's links that may not be break; what changed on it may forbid them. */
 void fabric_update(struct sim *, size_t host, uint64_t told_ms);
+/* Likewise the one between two hosts, told at once. */
+void fabric_update_pair(struct sim *, size_t host, size_t peer);
 void fabric_retry(struct sim *, const struct happening *);
 /* Connections over blocked paths time out. */
 void fabric_tick(struct sim *);

@@ -14,7 +14,7 @@ host_init(struct sim *s, size_t index)
 	struct host *h = &s->hosts[index];
 
 	*h = (struct host){ .member = (member_index)index,
-		.observed = index < OBSERVED_MAX ? (int)index : -1,
+		.observed = index < OBSERVED_MAX && !s->options.unjudged ? (int)index : -1,
 		.liar = s->authority->members[index].liar,
 		.deadline_ms = UINT64_MAX,
 		.timer = index };
@@ -184,7 +184,7 @@ host_send(struct sim *s, size_t index, struct span bytes, member_index to, membe
 	struct payload *p = sim_payload(s, bytes);
 	struct host *h = &s->hosts[index];
 
-	for (size_t i = 0; i < net->link_count; i++) {
+	for (size_t i = 0; i < net->link_count && !(h->drops && p->record_count > 0); i++) {
 		member_index peer = s->hosts[net->peers[i]].member;
 
 		if ((to != MEMBER_NONE && to != peer) || peer == except ||
@@ -224,7 +224,7 @@ enforce(struct sim *s, size_t index, const struct core_action *a)
 	if (a->enforce.strength >= STRENGTH_CUT)
 		trace_line(&s->trace, s->now_ms, "n%zu %ss n%u", index,
 		    strength_text(a->enforce.strength), a->enforce.subject);
-	fabric_update(s, index, 0);
+	fabric_update_pair(s, index, a->enforce.subject);
 }
 
 static void
@@ -428,6 +428,8 @@ hear_message(struct sim *s, const struct happening *e)
 	if (!l->up || l->life != e->life)
 		return;
 	s->counts.delivered++;
+	if (s->heard != NULL)
+		s->heard(s, e->to, e->from, e->payload);
 	trace_add(&s->trace, e->payload->digest);
 	ev.message.from = s->hosts[e->from].member;
 	ev.message.bytes = (struct span){ e->payload->bytes, e->payload->size_bytes };

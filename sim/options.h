@@ -60,6 +60,7 @@ struct options {
 	uint32_t adversaries;  /* bits of enum adversary */
 	uint64_t steps;        /* of the cores, at most; UINT64_MAX */
 	bool sodium;
+	bool unjudged;         /* no host is observed: for figures */
 	/* as given, for the command that replays it */
 	bool nodes_given, duration_given, byzantine_given, faults_given, adversaries_given;
 	bool steps_given;

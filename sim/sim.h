@@ -41,6 +41,7 @@ struct host {
 	uint32_t life;
 	int observed;      /* its bit in struct record; -1: not */
 	bool liar;
+	bool drops;           /* answers pings, passes no entry on */
 	uint64_t deadline_ms; /* the core's, or when it may run again */
 	size_t timer;         /* place in the sim's heap */
 	uint64_t stalled_until_ms;
@@ -89,6 +90,9 @@ struct sim {
 	struct trace trace;
 	struct counts counts;
 	struct core_actions actions;
+	/* Told of each message before its receiver is; NULL: nobody. */
+	void (*heard)(struct sim *, size_t to, size_t from, const struct payload *);
+	void *context; /* for heard */
 };
 
 struct sim *sim_new(const struct options *, FILE *trace);
