@@ -8,15 +8,18 @@
 #include "core/proof.h"
 
 struct member_word {
-	int64_t released;    /* highest round of a RELEASE; -1: none */
-	uint64_t touched_ms; /* newest statement by it: its decoy was touched */
+	int64_t released;     /* highest round of a RELEASE; -1: none */
+	uint64_t touched_ms;  /* newest statement by it: its decoy was touched */
+	member_index accused; /* by it, first, of those whom it accused within LIMIT_RELAYED_MS */
+	uint64_t accused_ms;  /* 0: nobody */
 	size_t held;
 	uint64_t released_ms;
 	uint8_t *release; /* the RELEASE certificate of that round, as an Envelope */
 	size_t release_bytes;
 	/* derived */
 	bool quarantined;
-	uint64_t attacked_ms; /* newest precaution that stood down; 0: none */
+	const struct incident *open; /* neither released nor a quarantine; NULL: none */
+	uint64_t attacked_ms;        /* newest precaution that stood down; 0: none */
 };
 
 struct ledger {
@@ -277,7 +280,7 @@ add_voice(struct voice **list, size_t *count, member_index member, uint64_t time
 			return ERR_NOMEM;
 		*list = bigger;
 	}
-	(*list)[(*count)++] = (struct voice){ member, time_ms, good };
+	(*list)[(*count)++] = (struct voice){ .member = member, .time_ms = time_ms, .good = good };
 	return ERR_OK;
 }
 
@@ -316,13 +319,29 @@ apply_self_report(struct ledger *l, struct incident *incident, const struct ledg
 	return ERR_OK;
 }
 
+/* Who accuses many counts for one, the first.  What was released is over. */
+static bool
+is_live(struct ledger *l, struct member_word *witness, member_index subject, uint64_t time_ms)
+{
+	bool stale = witness->accused_ms + LIMIT_RELAYED_MS <= time_ms ||
+	             l->members[witness->accused].released_ms >= witness->accused_ms;
+
+	if (witness->accused_ms == 0 || stale || time_ms < witness->accused_ms) {
+		witness->accused = subject;
+		witness->accused_ms = time_ms;
+	}
+	return witness->accused == subject;
+}
+
 static enum err
 apply_statement(struct ledger *l, struct incident *incident, const struct ledger_entry *e)
 {
 	const struct statement *statement = &e->entry.statement;
 	struct member_word *witness = &l->members[e->author];
+	size_t before = incident->witness_count;
+	enum err err;
 
-	if (incident->witness_count == 0) {
+	if (before == 0) {
 		incident->class = statement->class;
 		incident->source = statement->source;
 	}
@@ -330,8 +349,12 @@ apply_statement(struct ledger *l, struct incident *incident, const struct ledger
 		incident->score = statement->score;
 	if (e->entry.header.time_ms > witness->touched_ms)
 		witness->touched_ms = e->entry.header.time_ms;
-	return add_voice(&incident->witnesses, &incident->witness_count, e->author,
+	err = add_voice(&incident->witnesses, &incident->witness_count, e->author,
 	    e->entry.header.time_ms, true);
+	if (err == ERR_OK && incident->witness_count > before)
+		incident->witnesses[before].live =
+		    is_live(l, witness, e->subject, e->entry.header.time_ms);
+	return err;
 }
 
 /* Who was cut off by all can still learn of it here. */
@@ -511,6 +534,7 @@ derive(struct ledger *l)
 		return;
 	for (size_t i = 0; i < roster_count(l->roster); i++) {
 		l->members[i].quarantined = false;
+		l->members[i].open = NULL;
 		l->members[i].attacked_ms = 0;
 	}
 	for (size_t i = 0; i < l->incident_count; i++)
@@ -527,6 +551,9 @@ derive(struct ledger *l)
 		level = incident_level(incident);
 		if (level == INCIDENT_QUARANTINE)
 			word->quarantined = true;
+		else if (level != INCIDENT_RELEASED &&
+		         (word->open == NULL || word->open->round < incident->round))
+			word->open = incident;
 		if (level == INCIDENT_ATTACKED && incident->last_ms > word->attacked_ms)
 			word->attacked_ms = incident->last_ms;
 	}
@@ -541,6 +568,9 @@ ledger_status(struct ledger *l, member_index member, uint64_t now_ms)
 	derive(l);
 	if (word->quarantined)
 		return STATUS_QUARANTINED;
+	if (word->open != NULL && word->open->last_ms + LIMIT_RESTRICT_MS > now_ms &&
+	    incident_restricted_until_ms(word->open, l->roster) > now_ms)
+		return STATUS_RESTRICTED;
 	if (word->attacked_ms + LIMIT_PRECAUTION_MS > now_ms ||
 	    (word->touched_ms > word->released_ms && word->touched_ms + LIMIT_GROUNDS_MS > now_ms))
 		return STATUS_ATTACKED;
@@ -606,28 +636,4 @@ incident_evidence_text(const struct incident *incident)
 	if (incident->precaution)
 		return "precaution";
 	return incident->voter_count > 0 ? "verdicts" : "statements";
-}
-
-static int
-compare_times(const void *left, const void *right)
-{
-	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-bool
-incident_held_us(const struct incident *incident, uint64_t *median, uint64_t *last)
-{
-	uint64_t *sorted;
-
-	if (incident->cut_count == 0 ||
-	    (sorted = malloc(incident->cut_count * sizeof(*sorted))) == NULL)
-		return false;
-	memcpy(sorted, incident->held_us, incident->cut_count * sizeof(*sorted));
-	qsort(sorted, incident->cut_count, sizeof(*sorted), compare_times);
-	*median = sorted[incident->cut_count / 2];
-	*last = sorted[incident->cut_count - 1];
-	free(sorted);
-	return true;
 }

@@ -27,6 +27,7 @@ struct voice {
 	member_index member;
 	uint64_t time_ms; /* by its own clock */
 	bool good;        /* its ballot signature verifies */
+	bool live;        /* a witness that accused nobody else shortly before */
 };
 
 struct incident {
@@ -80,9 +81,10 @@ size_t ledger_held_total(const struct ledger *);
 void ledger_evicted(struct ledger *, const struct node_id *author);
 
 /*
- * The verified word about a member: QUARANTINED, ATTACKED (a precaution that
+ * The verified word about a member: QUARANTINED, RESTRICTED (witnesses agree,
+ * no vote yet; the epoch's cap is not looked at), ATTACKED (a precaution that
  * stood down, or its own decoy was touched of late), or HEALTHY when nothing
- * is said.  RESTRICTED is not derived in this version.
+ * is said.
  */
 enum node_status ledger_status(struct ledger *, member_index, uint64_t now_ms);
 
@@ -98,6 +100,8 @@ const struct incident *ledger_incident(struct ledger *, size_t index);
 enum incident_level incident_level(const struct incident *);
 const char *incident_level_text(enum incident_level);    /* "accused" ... */
 const char *incident_evidence_text(const struct incident *); /* "certificate" ... */
+/* Until when its witnesses restrict the subject (L1); 0: they do not. */
+uint64_t incident_restricted_until_ms(const struct incident *, const struct roster *);
 /* How soon kernels held it, as far as their hosts said so: in the middle, and the last; false: nobody did. */
 bool incident_held_us(const struct incident *, uint64_t *median, uint64_t *last);
 

@@ -262,6 +262,54 @@ a_statement_marks_its_witness_for_a_while(void **state)
 	ledger_free(l);
 }
 
+static struct span
+accuse(size_t witness, size_t subject, uint64_t time_ms, uint8_t *out)
+{
+	struct entry e = { .kind = ENTRY_STATEMENT,
+		.header = mesh_header(&mesh, &mesh.members[witness]) };
+
+	e.header.time_ms = time_ms;
+	e.header.sequence = 1 + subject;
+	e.statement = (struct statement){ .subject = mesh.members[subject].id,
+		.class = CLASS_HONEYPOT_TRIPPED,
+		.source = { { 4, { 10, 77, 0, 2 } }, 4000 },
+		.destination = { { 4, { 10, 77, 0, 1 } }, 2222 },
+		.score = 9,
+		.seen_ms = time_ms };
+	return (
+	    struct span){ out, mesh_envelope(&mesh.members[witness], &e, out, sizeof(bytes[0])) };
+}
+
+/* k witnesses within a minute restrict, for ten minutes; apart, or of many accused the later, they do not. */
+static void
+witnesses_that_agree_restrict(void **state)
+{
+	const uint64_t t = MESH_TIME_MS;
+	struct ledger *l;
+	member_index subject = mesh.members[5].index;
+
+	(void)state;
+	assert_int_equal(epoch_k(roster_current(mesh.roster), 0), 2);
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_ok(give(l, accuse(0, 5, t, bytes[0])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_HEALTHY);
+	/* It has accused another before, and that is what counts of it. */
+	assert_ok(give(l, accuse(1, 4, t - 1000, bytes[0])));
+	assert_ok(give(l, accuse(1, 5, t, bytes[0])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_HEALTHY);
+	/* Not at that time. */
+	assert_ok(give(l, accuse(2, 5, t + LIMIT_RESTRICT_SPAN_MS + 1, bytes[0])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_HEALTHY);
+	assert_ok(give(l, accuse(3, 5, t + 500, bytes[0])));
+	assert_int_equal(ledger_status(l, subject, NOW_MS), STATUS_RESTRICTED);
+	assert_int_equal(incident_restricted_until_ms(ledger_incident(l, 0), mesh.roster),
+	    t + LIMIT_RESTRICT_SPAN_MS + 1 + LIMIT_RESTRICT_MS);
+	assert_int_equal(
+	    ledger_status(l, subject, t + LIMIT_RESTRICT_SPAN_MS + 1 + LIMIT_RESTRICT_MS),
+	    STATUS_HEALTHY);
+	ledger_free(l);
+}
+
 /* Every single flipped bit of an entry is refused and changes nothing. */
 static void
 a_damaged_entry_changes_nothing(void **state)
@@ -295,6 +343,7 @@ main(void)
 		cmocka_unit_test(an_indicator_accuses_nobody),
 		cmocka_unit_test(a_proof_holds_for_good),
 		cmocka_unit_test(a_statement_marks_its_witness_for_a_while),
+		cmocka_unit_test(witnesses_that_agree_restrict),
 		cmocka_unit_test(a_damaged_entry_changes_nothing),
 	};
 
