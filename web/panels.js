@@ -57,6 +57,7 @@ const LEVELS = {
 
 const EVIDENCE = {
 	precaution: 'precaution: it reported itself after an unexplained touch',
+	proof: 'proof: it signed two histories',
 	confession: 'confession: it reported tampering with Phalanx',
 	certificate: 'certificate: a quorum of signed ballots',
 	verdicts: 'ballots, no quorum yet',
@@ -83,6 +84,10 @@ function incidentItem(incident) {
 		bar.style.transform = `scaleX(${Math.min(1, good / Math.max(1, incident.need))})`;
 		parts.push(h('div', { class: 'quorum', role: 'img', 'aria-label': `${good} of ${incident.need} ballots needed` }, bar),
 			h('div', { class: 'detail' }, `${good} of ${incident.need} ballots needed`));
+	}
+	if (incident.cut) {
+		const { n, of, p50_ms: median, last_ms: last } = incident.cut;
+		parts.push(h('div', { class: 'detail' }, `${n} of ${of} kernels hold it, half of them within ${median.toFixed(2)} ms, the last in ${last.toFixed(2)} ms`));
 	}
 	const list = voices(incident);
 	if (list.length > 0) parts.push(h('ul', { class: 'voices' }, ...list));
