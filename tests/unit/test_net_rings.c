@@ -16,7 +16,7 @@ static struct roster *roster, *early;
 static void
 enrol(size_t from, size_t to)
 {
-	char name[16], address[16];
+	char name[32], address[32];
 
 	for (size_t i = from; i < to; i++) {
 		(void)snprintf(name, sizeof(name), "node-%zu", i);
