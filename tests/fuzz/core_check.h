@@ -4,6 +4,7 @@
 #ifndef FUZZ_CORE_CHECK_H
 #define FUZZ_CORE_CHECK_H
 #include "core/certificate.h"
+#include "core/proof.h"
 #include "tests/fuzz/core_world.h"
 
 static inline bool
@@ -61,11 +62,13 @@ check_draft(struct world *w, const struct core_action *a, const struct core_view
 		        ERR_OK);
 		break;
 	case ENTRY_SELF_REPORT:
-		break;
-	case ENTRY_PROOF:
-	case ENTRY_RELEASE:
 	case ENTRY_INDICATOR:
 	case ENTRY_RECEIPT:
+		break;
+	case ENTRY_PROOF:
+		PROMISE(proof_check(&crypto_keyed, roster, &e.proof, &checked, &subject) == ERR_OK);
+		break;
+	case ENTRY_RELEASE:
 	case ENTRY_HELLO:
 	case ENTRY_PING:
 	case ENTRY_SYNC_BUCKETS:
@@ -76,23 +79,44 @@ check_draft(struct world *w, const struct core_action *a, const struct core_view
 	}
 }
 
+/* Two entries at least were signed in its name; whether they contradict, proof_check() says. */
+static inline bool
+is_proven(const struct world *w, member_index m)
+{
+	struct core_member_view v;
+
+	core_view_member(w->core, m, &v);
+	return v.proven && w->sequence[m] >= 2;
+}
+
+static inline bool
+is_restricted(const struct world *w, member_index m)
+{
+	struct core_member_view v;
+
+	core_view_member(w->core, m, &v);
+	return v.restricted && v.statements >= 2;
+}
+
 static inline void
 check_enforce(const struct world *w, const struct core_action *a, const struct core_view *view)
 {
 	member_index subject = a->enforce.subject;
 
 	PROMISE(a->enforce.strength <= STRENGTH_SEVER);
-	PROMISE(a->enforce.expires_ms <= LIMIT_LOCAL_CUT_MS);
 	if (subject == MEMBER_NONE) {
+		PROMISE(a->enforce.expires_ms <= LIMIT_INDICATOR_S * UINT64_C(1000));
 		PROMISE(a->enforce.address.family == 4 || a->enforce.address.family == 6);
 		return;
 	}
 	PROMISE(is_member(subject) && subject != w->config.self);
+	PROMISE(a->enforce.expires_ms <= LIMIT_LOCAL_CUT_MS);
 	PROMISE(a->enforce.strength != STRENGTH_NONE || view->synced);
 	if (a->enforce.strength == STRENGTH_SEVER)
-		PROMISE(w->confessed[subject] || has_quorum(w, subject));
+		PROMISE(w->confessed[subject] || has_quorum(w, subject) || is_proven(w, subject));
 	if (a->enforce.strength == STRENGTH_CUT)
-		PROMISE(w->reported[subject] || has_quorum(w, subject) || w->touched[subject]);
+		PROMISE(w->reported[subject] || has_quorum(w, subject) || w->touched[subject] ||
+		        is_proven(w, subject) || is_restricted(w, subject));
 }
 
 static inline void
@@ -115,7 +139,8 @@ check_action(struct world *w, const struct core_action *a, const struct core_vie
 	case CORE_DO_LOCK:
 		PROMISE(a->lock.strength <= STRENGTH_SEVER && a->lock.strength != STRENGTH_HOLD);
 		if (a->lock.strength == STRENGTH_SEVER)
-			PROMISE(w->confessed[w->config.self] || has_quorum(w, w->config.self));
+			PROMISE(w->confessed[w->config.self] || has_quorum(w, w->config.self) ||
+			        is_proven(w, w->config.self));
 		if (a->lock.strength == STRENGTH_CUT)
 			PROMISE(w->reported[w->config.self] || w->wants_confession);
 		return;
@@ -140,6 +165,9 @@ check_action(struct world *w, const struct core_action *a, const struct core_vie
 	case CORE_DO_CLOSE:
 		PROMISE(is_member(a->close.peer) && a->close.peer != w->config.self);
 		return;
+	case CORE_DO_PUBLISH:
+		check_envelope(a->publish.bytes, true);
+		return;
 	case CORE_DO_NOTICE:
 		check_notice(a);
 		return;
@@ -155,7 +183,8 @@ check_members(struct world *w, const struct core_view *view)
 		bool condemned;
 
 		core_view_member(w->core, m, &v);
-		condemned = v.certified || v.confessed;
+		condemned = v.certified || v.confessed || v.proven;
+		PROMISE(!v.proven || w->sequence[m] >= 2);
 		PROMISE(!v.precaution_stands || w->reported[m]);
 		PROMISE(!v.confessed || w->confessed[m]);
 		PROMISE(!v.certified || has_quorum(w, m));
