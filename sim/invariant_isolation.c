@@ -47,8 +47,8 @@ ballots_reached(const struct sim *s, int observed, member_index subject, uint32_
 	return false;
 }
 
-static bool
-contradiction_reached(const struct sim *s, int observed, member_index subject)
+bool
+truth_contradicted(const struct sim *s, int observed, member_index subject)
 {
 	for (const struct record *a = ledger_by(s->ledger, subject); a != NULL;
 	     a = a->next_by_author)
@@ -83,7 +83,7 @@ reasons(const struct sim *s, size_t host, member_index subject)
 		g->reasons |= REASON_BALLOTS;
 	/* Last, for it takes longest: did it sign two entries that contradict? */
 	if (g->reasons == 0 && !truth_is_safe(s, subject) &&
-	    contradiction_reached(s, observed, subject))
+	    truth_contradicted(s, observed, subject))
 		g->reasons |= REASON_PROOF;
 	return g->reasons;
 }
@@ -162,6 +162,22 @@ has_standing_precaution(const struct sim *s, int observed, member_index subject,
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
+/* A RELEASE that it may have refused, for its author's sake, was taken after all. */
+static bool
+was_released(const struct sim *s, size_t host, member_index subject, struct given *g)
+{
+	const struct record *r = ledger_about(s->ledger, subject, SHELF_CERTIFICATE);
+
+	while (r != NULL && !(has(r, s->hosts[host].observed) && r->valid &&
+	                        r->level == LEVEL_RELEASE && r->round >= g->round))
+		r = r->next;
+	if (r == NULL)
+		return false;
+	g->round = r->round + 1;
+	g->reasons = g->held = 0;
+	return true;
+}
+
 /* 5. */
 static void
 check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
@@ -173,6 +189,8 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 		g->held |= g->reasons & (uint8_t)~REASON_BALLOTS;
 		return;
 	}
+	if (g->held == 0 || was_released(s, host, subject, g))
+		return;
 	if ((g->held & REASONS_CONDEMN) != 0)
 		violated(s, 5, "n%zu let n%u go", host, subject);
 	if ((g->held & REASON_PRECAUTION) != 0 && truth_is_safe(s, subject) &&

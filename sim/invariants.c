@@ -114,6 +114,15 @@ end_round(struct given *g, const struct record *r)
 	g->due_ms = UINT64_MAX;
 }
 
+/* Of an author that contradicts itself nothing is taken before a Proof is there. */
+static bool
+may_have_taken(const struct sim *s, size_t host, const struct record *r)
+{
+	return r->author == s->hosts[host].member || r->author >= s->count ||
+	       (truth_is_safe(s, r->author) && !s->hosts[r->author].restored) ||
+	       !truth_contradicted(s, s->hosts[host].observed, r->author);
+}
+
 void
 truth_reached(struct sim *s, size_t host, struct record *r)
 {
@@ -128,7 +137,7 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 	truth_suspect(s, host, r->subject);
 	g = &truth_of(s, host)->given[r->subject];
 	/* Known before, but a disk may have gone back in time since. */
-	if (r->kind == ENTRY_CERTIFICATE)
+	if (r->kind == ENTRY_CERTIFICATE && may_have_taken(s, host, r))
 		end_round(g, r);
 	if (again || r->kind != ENTRY_STATEMENT)
 		return;

@@ -79,6 +79,8 @@ truth_is_safe(const struct sim *s, member_index m)
 
 bool truth_has_adversary(const struct sim *, enum adversary);
 bool truth_has_fault(const struct sim *, enum fault);
+/* Two entries of its that contradict have reached the observed host. */
+bool truth_contradicted(const struct sim *, int observed, member_index);
 /* A touch of the witness's decoy from there within so long. */
 bool truth_touched(const struct sim *, member_index witness, member_index source, uint64_t within_ms);
 
