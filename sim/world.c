@@ -340,6 +340,7 @@ enforce(struct world *w, size_t node, const struct core_action *a)
 	char address[46];
 
 	if (a->enforce.subject != MEMBER_NONE) {
+		assert_true(roster_is_node(w->mesh.roster, a->enforce.subject));
 		w->nodes[node].held[a->enforce.subject] = a->enforce.strength;
 		if (a->enforce.strength != STRENGTH_HOLD &&
 		    (a->enforce.strength != STRENGTH_NONE || w->trace_links))

@@ -54,6 +54,9 @@ isolation_in_force(const struct core *c, member_index subject)
 
 	if (i->own)
 		return i->in_force;
+	/* What is done to everybody is done to hosts; officials are none. */
+	if (!is_other_node(c, subject))
+		return STRENGTH_NONE;
 	return subject < c->everybody.reached ? c->everybody.now : c->everybody.before;
 }
 

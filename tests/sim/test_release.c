@@ -440,6 +440,24 @@ a_witness_waits_for_its_own_grounds(void **unused)
 	world_free(w);
 }
 
+/* An operator is no host: nobody holds it, before first sync as after it. */
+static void
+an_operator_is_never_held(void **unused)
+{
+	const size_t operator= HEADS + 1;
+	struct world *w = five(POLICY_ATTRIBUTE);
+
+	(void)unused;
+	world_crash(w, 1);
+	world_start(w, 1);
+	assert_int_equal(world_view(w, 1, 2).strength, STRENGTH_HOLD);
+	assert_int_equal(world_view(w, 1, operator).strength, STRENGTH_NONE);
+	world_settle(w);
+	assert_int_equal(world_view(w, 1, operator).strength, STRENGTH_NONE);
+	assert_int_equal(w->nodes[1].held[operator], STRENGTH_NONE);
+	world_free(w);
+}
+
 /* Among four heads all others have to agree, and wait for who is down, window after window. */
 static void
 few_heads_wait_for_all(void **unused)
@@ -524,6 +542,7 @@ main(void)
 		cmocka_unit_test(two_requests_at_once),
 		cmocka_unit_test(rank_outlives_release),
 		cmocka_unit_test(a_witness_waits_for_its_own_grounds),
+		cmocka_unit_test(an_operator_is_never_held),
 		cmocka_unit_test(few_heads_wait_for_all),
 		cmocka_unit_test(any_order_on_disk),
 	};
