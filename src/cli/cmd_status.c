@@ -72,8 +72,8 @@ print_text(const struct msg_status *s)
 	       "\n",
 	    s->sequence, s->objects, s->root);
 	printf("seen       %" PRIu64 " touches, %" PRIu64 " addresses blocked, %" PRIu64
-	       " messages refused\n",
-	    s->touches, s->local_cuts, s->refused);
+	       " by the mesh, %" PRIu64 " messages refused\n",
+	    s->touches, s->local_cuts, s->indicators, s->refused);
 	printf("load       cpu %.1f %%, memory %.1f %%, up %" PRIu64 " s\n", (double)s->cpu_percent,
 	    (double)s->memory_percent, s->uptime_ms / 1000);
 	printf("analysis   %s, %" PRIu64 " opinions, %" PRIu64 " questions unanswered\n",
