@@ -34,6 +34,7 @@ struct crowd_node {
 	size_t notices[64];
 	enum strength *held; /* by index */
 	enum strength lock;
+	struct roster *roster; /* grown under way; NULL: the crowd's */
 };
 
 struct crowd {
@@ -80,6 +81,7 @@ crowd_free(struct crowd *w)
 		core_free(w->nodes[i].core);
 		free(w->nodes[i].linked);
 		free(w->nodes[i].held);
+		roster_free(w->nodes[i].roster);
 	}
 	free(w->nodes);
 	mesh_free(&w->mesh);
@@ -224,13 +226,16 @@ crowd_act(struct crowd *w, member_index i, const struct core_action *a)
 		crowd_send(w, i, a);
 	} else if (a->what == CORE_DO_APPEND) {
 		crowd_append(w, i, a);
-	} else if (a->what == CORE_DO_ENFORCE && a->enforce.subject != MEMBER_NONE) {
+	} else if (a->what == CORE_DO_ENFORCE && a->enforce.subject < w->count) {
 		w->nodes[i].held[a->enforce.subject] = a->enforce.strength;
 	} else if (a->what == CORE_DO_LOCK) {
 		w->nodes[i].lock = a->lock.strength;
 	} else if (a->what == CORE_DO_FLUSH) {
 		m.request = a->flush.token;
 		crowd_put(w, &m, (struct span){ NULL, 0 });
+	} else if (a->what == CORE_DO_ROSTER) {
+		crowd_put(w, &(struct crowd_message){ .at_ms = w->now_ms, .input = CORE_ROSTER, .to = i },
+		    a->roster.records);
 	} else if (a->what == CORE_DO_NOTICE) {
 		w->nodes[i].notices[a->notice.notice]++;
 	}
@@ -245,6 +250,24 @@ crowd_step(struct crowd *w, member_index i, struct core_event *ev)
 	core_step(w->nodes[i].core, ev, &w->actions);
 	for (size_t a = 0; a < w->actions.count; a++)
 		crowd_act(w, i, &w->actions.list[a]);
+}
+
+/* What an engine does with records: prove them, keep them, say so. */
+static inline void
+crowd_extend(struct crowd *w, member_index i, struct span records)
+{
+	struct crowd_node *n = &w->nodes[i];
+	struct roster *old = n->roster, *next = NULL;
+	struct core_event ev = { .input = CORE_ROSTER };
+
+	ev.roster.error = roster_extend(old == NULL ? w->mesh.roster : old, crypto_sodium(),
+	    &w->mesh.ca.public_key, records, &next);
+	ev.roster.next = next;
+	if (next != NULL)
+		n->roster = next;
+	crowd_step(w, i, &ev);
+	if (next != NULL)
+		roster_free(old);
 }
 
 static inline void
@@ -264,6 +287,9 @@ crowd_deliver(struct crowd *w, struct crowd_message *m)
 		n->bytes += m->size_bytes;
 	} else if (m->input == CORE_FLUSHED) {
 		ev.flushed.token = m->request;
+	} else if (m->input == CORE_ROSTER) {
+		crowd_extend(w, m->to, (struct span){ m->bytes, m->size_bytes });
+		return;
 	} else {
 		ev.appended.request = m->request;
 		ev.appended.bytes = (struct span){ m->bytes, m->size_bytes };

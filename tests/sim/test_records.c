@@ -310,6 +310,35 @@ answers_are_bounded(void **unused)
 	crowd_free(w);
 }
 
+/* A new epoch, given to one node, is everybody's within a few pings, whichever way the links lie. */
+static void
+a_new_epoch_reaches_all(void **unused)
+{
+	struct crowd *w = crowd_new(12);
+	struct core_view view;
+
+	(void)unused;
+	for (size_t i = 0; i < 12; i++)
+		crowd_start(w, (member_index)i);
+	for (size_t i = 1; i < 12; i++)
+		crowd_link(w, (member_index)i, (member_index)(i - 1), true);
+	crowd_run(w, 3000);
+	for (size_t i = 0; i < 300; i++)
+		(void)mesh_append_member(&w->mesh);
+	mesh_append_epoch(&w->mesh);
+	crowd_extend(w, 0, mesh_news(&w->mesh, w->mesh.roster));
+	crowd_run(w, 3000);
+	for (size_t i = 0; i < 12; i++) {
+		struct span log = roster_records(w->nodes[i].roster);
+
+		assert_int_equal(log.size_bytes, w->mesh.size_bytes);
+		assert_memory_equal(log.data, w->mesh.bytes, log.size_bytes);
+		core_view(w->nodes[i].core, &view);
+		assert_int_equal(view.epoch, 2);
+	}
+	crowd_free(w);
+}
+
 int
 main(void)
 {
@@ -321,6 +350,7 @@ main(void)
 		cmocka_unit_test(who_does_not_deliver_is_passed_over),
 		cmocka_unit_test(an_entry_of_the_future_makes_us_ask),
 		cmocka_unit_test(answers_are_bounded),
+		cmocka_unit_test(a_new_epoch_reaches_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
