@@ -71,6 +71,19 @@ forget(struct drafts *d, uint32_t request)
 }
 
 void
+drafts_withdraw(struct core *c)
+{
+	struct core_actions *out = c->outbox.out;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->count; i++)
+		if (out->list[i].what != CORE_DO_APPEND ||
+		    !forget(&c->drafts, out->list[i].append.request))
+			out->list[kept++] = out->list[i];
+	out->count = kept;
+}
+
+void
 drafts_returned(struct core *c, uint32_t request, struct span envelope)
 {
 	/* Asked for before a restart, or given up: it is in our feed all the same. */

@@ -28,6 +28,8 @@ struct drafts {
 bool drafts_pending(const struct core *, enum entry_kind, member_index subject, uint64_t detail);
 /* Ask the notary for it.  The entry's header is filled here.  False: not now. */
 bool drafts_ask(struct core *, struct entry *, member_index subject, uint64_t detail);
+/* Take back what this very step asked for: it must not be signed any more. */
+void drafts_withdraw(struct core *);
 /* CORE_APPENDED and CORE_APPEND_FAILED. */
 void drafts_returned(struct core *, uint32_t request, struct span envelope);
 void drafts_failed(struct core *, uint32_t request);

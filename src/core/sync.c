@@ -263,6 +263,7 @@ sync_lost_state(struct core *c)
 	if (c->lost_state)
 		return;
 	c->lost_state = true;
+	drafts_withdraw(c);
 	a = actions_notice(&c->outbox, NOTICE_LOST_STATE, c->self);
 	a->notice.error = ERR_EQUIVOCATION;
 }
