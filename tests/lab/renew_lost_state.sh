@@ -27,18 +27,23 @@ on lab phalanx ca renew --dir /run/lab/ca node-a || fail "ca renew"
 on lab phalanx ca bundle --dir /run/lab/ca node-a --out /run/lab/node-a/state || fail "ca bundle"
 on a phalanx -c /run/lab/node-a/phalanx.conf reload || fail "phalanx reload"
 renewed() { ask a status | jq -e '.synced and (.lost_state | not) and .incarnation == 2'; }
+on lab /run/tree/lab/tell b || fail "lab/tell"
 expect 10 "renewed, it is incarnation 2 and has lost nothing" renewed
 expect 10 "linked again" linked a b c d e
 for n in b c d e; do
 	expect 5 "node-$n knows the new incarnation" equals 2 said "$n" a incarnation
 done
 
-# It reports what touches it, at sequence 1 of its new feed.
+# At sequence 1 of its new feed.
+expect 5 "what touched it meanwhile it reports now" quarantined_by a b c d e
+expect 10 "the topology shows it: the coordinator knows the new incarnation" equals quarantined topology a
+"$TREE/lab/release" a >/dev/null || fail "make release"
+expect 5 "it is released again" open_again
 stranger z
 scan_by z 8888 a >/dev/null
-expect 5 "touched again, it votes itself out" quarantined_by a b c d e
+expect 5 "touched again, it votes itself out again" quarantined_by a b c d e
 "$TREE/lab/release" a >/dev/null || fail "make release"
-expect 5 "is released again" open_again
+expect 5 "and is released" open_again
 daemon stop a
 daemon start a
 expect 15 "and after a restart it is still itself" renewed
