@@ -114,16 +114,69 @@ any_member(struct sim *s, struct prng *prng, member_index but)
 	return m;
 }
 
+struct entry
+adversary_accusation(struct sim *s, member_index author, member_index subject)
+{
+	return accusation(s, author, subject);
+}
+
+void
+adversary_tells(struct sim *s, size_t host, struct entry *e)
+{
+	tell(s, host, forge(s, (member_index)host, e), EVERYBODY);
+}
+
+/* Another accusation for the place of that entry, under a signature that is not its author's. */
+struct payload *
+adversary_forges_as(struct sim *s, member_index author, const struct record *place)
+{
+	uint8_t body[LIMIT_BODY_BYTES], bytes[LIMIT_ENVELOPE_BYTES];
+	size_t body_bytes = sizeof(body), size_bytes = sizeof(bytes);
+	struct entry e = accusation(s, author, (member_index)((author + 1) % s->count));
+	struct signature signature;
+
+	e.header = place->header;
+	memset(signature.bytes, 0x5a, sizeof(signature.bytes));
+	if (entry_encode(&e, body, &body_bytes) != ERR_OK ||
+	    envelope_write((struct span){ body, body_bytes }, &signature, bytes, &size_bytes) !=
+	        ERR_OK)
+		return NULL;
+	return payload_new(bytes, size_bytes);
+}
+
 /* ---- behaviours ------------------------------------------------------------------------ */
 
-/* A certificate out of the liars' ballots alone, whether they suffice or not. */
+/* The signatures of a bitmap, in its order: the liars' own, and zeros for others. */
+static size_t
+sign_in_order(struct sim *s, member_index subject, const uint8_t *voters, uint8_t *signatures)
+{
+	const struct electorate *now = authority_current(s->authority);
+	size_t count = 0;
+
+	for (size_t i = 0; i < now->head_count && count < 64; i++) {
+		const struct identity *m = &s->authority->members[now->heads[i]];
+		uint8_t *at = signatures + count * sizeof(struct signature);
+		struct entry vote = ballot(s, now->heads[i], subject, window_now(s));
+
+		if ((voters[i / 8] >> i % 8 & 1) == 0)
+			continue;
+		memset(at, 0, sizeof(struct signature));
+		if (m->liar || m->key_stolen)
+			memcpy(at, vote.verdict.ballot_signature.bytes, sizeof(struct signature));
+		count++;
+	}
+	return count;
+}
+
+/* A certificate out of the liars' ballots, whether they suffice or not. */
 static struct payload *
-conspire(struct sim *s, size_t host, member_index subject)
+conspire(struct sim *s, struct prng *prng, size_t host, member_index subject)
 {
 	const struct electorate *now = authority_current(s->authority);
 	uint8_t voters[LIMIT_MEMBERS / 8] = { 0 };
 	uint8_t signatures[64 * sizeof(struct signature)];
 	struct entry e = { .kind = ENTRY_CERTIFICATE };
+	bool padded = false;
 	size_t count = 0;
 
 	for (size_t i = 0; i < now->head_count && count < 64; i++) {
@@ -137,6 +190,17 @@ conspire(struct sim *s, size_t host, member_index subject)
 		memcpy(signatures + count++ * sizeof(struct signature),
 		    vote.verdict.ballot_signature.bytes, sizeof(struct signature));
 	}
+	/* The others' names with signatures that are not theirs, as many as it takes. */
+	if (prng_below(prng, 2) == 0)
+		for (size_t i = 0; i < now->head_count && 2 * count <= now->head_count; i++) {
+			if (now->heads[i] == subject || (voters[i / 8] >> i % 8 & 1) != 0)
+				continue;
+			padded = true;
+			voters[i / 8] |= (uint8_t)(1u << i % 8);
+			count++;
+		}
+	if (padded)
+		count = sign_in_order(s, subject, voters, signatures);
 	e.certificate.level = LEVEL_QUARANTINE;
 	e.certificate.subject = s->authority->members[subject].id;
 	e.certificate.epoch = now->number;
@@ -159,7 +223,7 @@ adversary_frames(struct sim *s, struct prng *prng, size_t host)
 	e = ballot(s, me, victim, window_now(s));
 	tell(s, host, forge(s, me, &e), EVERYBODY);
 	if (prng_below(prng, 3) == 0)
-		tell(s, host, conspire(s, host, victim), EVERYBODY);
+		tell(s, host, conspire(s, prng, host, victim), EVERYBODY);
 }
 
 void
@@ -309,6 +373,7 @@ adversary_maims(struct sim *s, struct prng *prng, size_t host)
 		e.statement.source.address.bytes[3] ^= 0x80;
 		break;
 	}
+	adversary_crafts(s, prng, host);
 	tell(s, host, forge(s, me, &e), EVERYBODY);
 	if ((p = forge(s, me, &e)) == NULL)
 		return;

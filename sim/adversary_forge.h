@@ -28,5 +28,11 @@ void adversary_steals(struct sim *, struct prng *, size_t host);
 void adversary_reports(struct sim *, struct prng *, size_t host);
 void adversary_stuffs(struct sim *, struct prng *, size_t host);
 void adversary_maims(struct sim *, struct prng *, size_t host);
+void adversary_crafts(struct sim *, struct prng *, size_t host);
+
+/* For those that compose their own. */
+struct entry adversary_accusation(struct sim *, member_index author, member_index subject);
+void adversary_tells(struct sim *, size_t host, struct entry *);
+struct payload *adversary_forges_as(struct sim *, member_index author, const struct record *place);
 
 #endif

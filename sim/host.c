@@ -220,7 +220,7 @@ enforce(struct sim *s, size_t index, const struct core_action *a)
 	if (a->enforce.subject == MEMBER_NONE)
 		return;
 	h->kernel[a->enforce.subject] = (uint8_t)a->enforce.strength;
-	invariants_enforced(s, index, a->enforce.subject);
+	invariants_enforced(s, index, a);
 	if (a->enforce.strength >= STRENGTH_CUT)
 		trace_line(&s->trace, s->now_ms, "n%zu %ss n%u", index,
 		    strength_text(a->enforce.strength), a->enforce.subject);
@@ -260,6 +260,7 @@ perform(struct sim *s, size_t index, const struct core_action *a)
 		host_send(s, index, a->send.bytes, a->send.to, a->send.except);
 		break;
 	case CORE_DO_KEEP:
+		invariants_kept(s, index, a);
 		to_disk(s, index, HAPPEN_KEEP, 0, a->keep.bytes);
 		break;
 	case CORE_DO_FLUSH:
@@ -269,6 +270,7 @@ perform(struct sim *s, size_t index, const struct core_action *a)
 	case CORE_DO_ROSTER:
 		break;
 	case CORE_DO_CLOSE:
+		admission_link(s, index, a->close.peer);
 		trace_line(&s->trace, s->now_ms, "n%zu closes n%u: %s", index, a->close.peer,
 		    err_text(a->close.error));
 		if ((link = fabric_find(s, index, a->close.peer)) != SIZE_MAX)
@@ -463,6 +465,7 @@ hear_link(struct sim *s, const struct happening *e)
 	if (e->kind == HAPPEN_LINK_UP)
 		hear_neighbour(s, e->to, s->hosts[e->from].member);
 	ev.link.peer = s->hosts[e->from].member;
+	admission_link(s, e->to, ev.link.peer);
 	ev.link.address = s->authority->members[ev.link.peer].address;
 	host_step(s, e->to, &ev);
 }

@@ -15,7 +15,8 @@ invariants_init(struct sim *s)
 	    (t->convicted_ms = calloc(s->count, sizeof(uint64_t))) == NULL)
 		abort();
 	for (size_t i = 0; i < observed && !s->options.unjudged; i++)
-		if ((t->observed[i].given = calloc(s->count, sizeof(struct given))) == NULL)
+		if ((t->observed[i].given =
+		            calloc(s->authority->count, sizeof(struct given))) == NULL)
 			abort();
 	s->truth = t;
 }
@@ -190,6 +191,7 @@ invariants_draft(struct sim *s, size_t host, struct span body)
 		violated(s, 10, "n%zu asks its notary for what is no entry", host);
 	feed_draft(s, host, &e);
 	votes_draft(s, host, &e);
+	admission_draft(s, host, &e);
 }
 
 void
@@ -201,6 +203,8 @@ invariants_signed(struct sim *s, size_t host, struct span envelope)
 		violated(s, 10, "the notary of n%zu signed what is no entry", host);
 	if (s->hosts[host].observed >= 0)
 		truth_reached(s, host, r);
+	if (is_judged(s, host))
+		admission_own(s, host, r);
 }
 
 void
@@ -228,7 +232,8 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 {
 	struct host *h = &s->hosts[host];
 
-	(void)from;
+	if (is_judged(s, host) && h->core != NULL)
+		admission_delivered(s, host, from, p);
 	if (p->record_count == 0)
 		return;
 	h->dirty = true;
@@ -243,15 +248,26 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 }
 
 void
-invariants_enforced(struct sim *s, size_t host, member_index subject)
+invariants_enforced(struct sim *s, size_t host, const struct core_action *a)
 {
 	if (s->hosts[host].observed >= 0)
-		truth_suspect(s, host, subject);
+		truth_suspect(s, host, a->enforce.subject);
+	if (is_judged(s, host))
+		admission_enforced(s, host, a);
+}
+
+void
+invariants_kept(struct sim *s, size_t host, const struct core_action *a)
+{
+	if (is_judged(s, host) && !s->hosts[host].starting)
+		admission_kept(s, host, a->keep.bytes, a->keep.standing);
 }
 
 void
 invariants_notice(struct sim *s, size_t host, const struct core_action *a)
 {
+	if (is_judged(s, host))
+		admission_notice(s, host, a);
 	if (s->hosts[host].observed >= 0)
 		truth_suspect(s, host, a->notice.subject);
 	if (s->hosts[host].observed >= 0 && a->notice.notice == NOTICE_FIRST_SYNC) {
@@ -274,6 +290,7 @@ invariants_step(struct sim *s, size_t host)
 	    host_unix_ms(s, h) > AUTHORITY_TIME_MS + s->now_ms + LIMIT_CLOCK_SKEW_MS)
 		truth_of(s, host)->jumped = true;
 	isolation_step(s, host);
+	admission_step(s, host);
 	if (h->dirty)
 		bounds_step(s, host);
 	h->dirty = false;
@@ -291,6 +308,7 @@ invariants_booted(struct sim *s, size_t host)
 	truth_of(s, host)->boots++;
 	truth_of(s, host)->booted_ms = s->now_ms;
 	isolation_booted(s, host);
+	admission_booted(s, host);
 }
 
 void

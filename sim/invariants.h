@@ -49,7 +49,11 @@ void invariants_left(struct sim *, const struct record *);
 void invariants_submitted(struct sim *, size_t host, struct span envelope);
 void invariants_delivered(struct sim *, size_t host, size_t from, const struct payload *);
 /* A host's kernel now holds a member differently. */
-void invariants_enforced(struct sim *, size_t host, member_index subject);
+void invariants_enforced(struct sim *, size_t host, const struct core_action *);
+/* It writes down what it received. */
+void invariants_kept(struct sim *, size_t host, const struct core_action *);
+/* Its link to a peer comes or goes. */
+void admission_link(struct sim *, size_t host, member_index peer);
 void invariants_notice(struct sim *, size_t host, const struct core_action *);
 void invariants_step(struct sim *, size_t host);
 void invariants_booted(struct sim *, size_t host);

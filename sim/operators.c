@@ -23,6 +23,11 @@ compose(struct sim *s, const struct host *at, member_index subject, struct entry
 	e->release.certificate = v.certificate;
 	e->release.incarnation = v.report_incarnation;
 	e->release.sequence = v.report_sequence;
+	/* A slip, or what stood before: it must lift nothing. */
+	if (prng_below(&s->prng, 4) == 0 && e->release.sequence > 1)
+		e->release.sequence--;
+	else if (prng_below(&s->prng, 4) == 0)
+		e->release.certificate.bytes[0] ^= 1;
 	memcpy(e->release.reason, "cleaned", sizeof("cleaned"));
 	return true;
 }

@@ -35,6 +35,16 @@ struct given {
 	uint8_t held;     /* it held the subject quarantined for these, since it booted */
 	uint64_t due_ms;  /* it has to have cut it by then; UINT64_MAX: nothing is due */
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
+	/* Since it booted, as its actions show (invariant_admission.c). */
+	uint32_t over;       /* rounds below are over */
+	bool final;          /* no RELEASE can follow */
+	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
+	uint64_t incarnation, newest; /* of its feed, what was taken from it */
+	uint64_t taken, filled_ms;    /* a bucket, in thousandths */
+	uint64_t grounds_ms; /* something about it came then: what a step makes of several entries is not judged */
+	uint64_t expires_ms; /* of its cut, as the kernel was told; 0: none */
+	uint64_t told_root;  /* by it on its link; 0: nothing yet */
+	uint32_t bad_signatures;
 };
 
 /* Above so many members a step judges those that it concerns, a sweep all. */
@@ -54,6 +64,10 @@ struct witnessed {
 	bool jumped;         /* its wall clock was wrong once */
 	uint64_t boots;
 	uint64_t booted_ms, checks_at_boot;
+	uint64_t stepped_ms; /* its last step */
+	member_index hears;  /* whose message this step is about */
+	bool hears_many;
+	bool hears_directly; /* one entry, not an answer of anti-entropy */
 };
 
 struct truth {
@@ -101,6 +115,15 @@ void feed_draft(struct sim *, size_t host, const struct entry *);
 void votes_draft(struct sim *, size_t host, const struct entry *);
 void votes_left(struct sim *, const struct record *);
 void bounds_step(struct sim *, size_t host);
+/* It keeps what it received; it signed; it tells; ... */
+void admission_kept(struct sim *, size_t host, struct span bytes, bool standing);
+void admission_own(struct sim *, size_t host, const struct record *);
+void admission_notice(struct sim *, size_t host, const struct core_action *);
+void admission_delivered(struct sim *, size_t host, size_t from, const struct payload *);
+void admission_draft(struct sim *, size_t host, const struct entry *);
+void admission_enforced(struct sim *, size_t host, const struct core_action *);
+void admission_step(struct sim *, size_t host);
+void admission_booted(struct sim *, size_t host);
 void healing_check(struct sim *);
 
 #endif

@@ -90,6 +90,10 @@ workload_tick(struct sim *s)
 			host_step(s, index, &ev);
 		break;
 	}
+	case 6: /* several intruders, one host at once */
+		for (size_t i = 0; i < s->count; i++)
+			touch_from(s, index, i);
+		break;
 	default:
 		break;
 	}
