@@ -83,7 +83,7 @@ receive_from(struct core *c, member_index from, enum via via, struct span bytes)
 	struct arrival a = { .via = via, .from = from, .bytes = bytes, .author = MEMBER_NONE };
 	enum err err = admit(c, &a);
 
-	if (err == ERR_EPOCH && is_of_the_future(c, a.envelope.body))
+	if (err == ERR_EPOCH && from != MEMBER_NONE && is_of_the_future(c, a.envelope.body))
 		records_missed(c, from);
 	if (err != ERR_OK)
 		refuse(c, from, a.author, via, err);

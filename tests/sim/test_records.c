@@ -272,6 +272,28 @@ an_entry_of_the_future_makes_us_ask(void **unused)
 	crowd_free(s.w);
 }
 
+/* Who has no link to ask, as a console has none, is refused the same, and nobody is asked. */
+static void
+a_submitted_entry_of_the_future_is_refused(void **unused)
+{
+	struct scene s = scene_of(1);
+	struct entry e = { .kind = ENTRY_SELF_REPORT }, ask;
+	struct core_event ev = { .input = CORE_SUBMITTED };
+	uint8_t bytes[512];
+
+	(void)unused;
+	e.header.mesh = s.w->mesh.id;
+	e.header.epoch = 2;
+	e.header.time_ms = MESH_TIME_MS + s.w->now_ms;
+	e.self_report.kind = SELF_REPORT_PRECAUTION;
+	e.self_report.reason = CLASS_HONEYPOT_TRIPPED;
+	ev.submitted.bytes = (struct span){ bytes, crowd_sign(s.w, 4, &e, bytes, sizeof(bytes)) };
+	crowd_step(s.w, 0, &ev);
+	assert_int_equal(notice(s.w, NOTICE_REFUSED)->notice.error, ERR_EPOCH);
+	assert_int_equal(sent(s.w, ENTRY_ROSTER_ASK, 0, &ask), MEMBER_NONE);
+	crowd_free(s.w);
+}
+
 /* Asked, a node answers with at most four parts from there on, none to who has as much. */
 static void
 answers_are_bounded(void **unused)
@@ -349,6 +371,7 @@ main(void)
 		cmocka_unit_test(nonsense_is_no_record),
 		cmocka_unit_test(who_does_not_deliver_is_passed_over),
 		cmocka_unit_test(an_entry_of_the_future_makes_us_ask),
+		cmocka_unit_test(a_submitted_entry_of_the_future_is_refused),
 		cmocka_unit_test(answers_are_bounded),
 		cmocka_unit_test(a_new_epoch_reaches_all),
 	};
