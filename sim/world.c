@@ -71,7 +71,7 @@ world_new(const struct world_config *config)
 	for (size_t i = 0; i < config->weightless; i++)
 		w->mesh.members[i].weight = 0;
 	mesh_pack(&w->mesh);
-	if (config->operator)
+	if (config->with_operator)
 		append_operator(&w->mesh);
 	assert_ok(mesh_parse(&w->mesh));
 	prng_seed(&w->network.prng, config->seed);

@@ -24,7 +24,7 @@ struct world_config {
 	uint32_t disk_ms;      /* a write takes up to so long */
 	uint32_t precautions, corroboration, vote_budget; /* the epoch's */
 	size_t weightless;     /* members that are no heads, some of all */
-	bool operator;         /* enrol one: its index is count */
+	bool with_operator;         /* enrol one: its index is count */
 };
 
 struct disk_entry {

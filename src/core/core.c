@@ -149,8 +149,7 @@ dispatch(struct core *c, const struct core_event *ev)
 		receive_message(c, ev->message.from, ev->message.bytes);
 		break;
 	case CORE_LINK_UP:
-		if (is_other_node(c, ev->link.peer) &&
-		    !epoch_has(current_epoch(c), ev->link.peer))
+		if (is_other_node(c, ev->link.peer) && !epoch_has(current_epoch(c), ev->link.peer))
 			links_refuse(c, ev->link.peer);
 		else if (is_other_node(c, ev->link.peer))
 			links_up(c, ev->link.peer, &ev->link.address);

@@ -10,7 +10,8 @@ static struct world *
 five(enum policy policy)
 {
 	struct world_config config = {
-		.count = NODES, .seed = 1, .policy = policy, .operator= true };
+		.count = NODES, .seed = 1, .policy = policy, .with_operator = true
+	};
 	struct world *w = world_new(&config);
 
 	world_start_all(w);

@@ -246,7 +246,8 @@ static void
 rounds_in_any_order_lead_to_the_same_state(void **unused)
 {
 	struct world_config config = {
-		.count = 5, .seed = 3, .policy = POLICY_ASSUME_BREACH, .operator= true };
+		.count = 5, .seed = 3, .policy = POLICY_ASSUME_BREACH, .with_operator = true
+	};
 	struct world *w = hear_rounds(&config);
 	size_t *order = calloc(2 * w->recorded_count, sizeof(*order));
 	struct rounds first, other;

@@ -10,8 +10,11 @@
 static struct world *
 five(enum policy policy)
 {
-	struct world_config config = {
-		.count = HEADS + 1, .seed = 1, .policy = policy, .weightless = 1, .operator= true };
+	struct world_config config = { .count = HEADS + 1,
+		.seed = 1,
+		.policy = policy,
+		.weightless = 1,
+		.with_operator = true };
 	struct world *w = world_new(&config);
 
 	for (size_t i = FIRST; i <= HEADS; i++)
@@ -444,17 +447,17 @@ a_witness_waits_for_its_own_grounds(void **unused)
 static void
 an_operator_is_never_held(void **unused)
 {
-	const size_t operator= HEADS + 1;
+	const size_t official = HEADS + 1;
 	struct world *w = five(POLICY_ATTRIBUTE);
 
 	(void)unused;
 	world_crash(w, 1);
 	world_start(w, 1);
 	assert_int_equal(world_view(w, 1, 2).strength, STRENGTH_HOLD);
-	assert_int_equal(world_view(w, 1, operator).strength, STRENGTH_NONE);
+	assert_int_equal(world_view(w, 1, official).strength, STRENGTH_NONE);
 	world_settle(w);
-	assert_int_equal(world_view(w, 1, operator).strength, STRENGTH_NONE);
-	assert_int_equal(w->nodes[1].held[operator], STRENGTH_NONE);
+	assert_int_equal(world_view(w, 1, official).strength, STRENGTH_NONE);
+	assert_int_equal(w->nodes[1].held[official], STRENGTH_NONE);
 	world_free(w);
 }
 
@@ -466,7 +469,7 @@ few_heads_wait_for_all(void **unused)
 		.seed = 1,
 		.policy = POLICY_ASSUME_BREACH,
 		.weightless = 1,
-		.operator= true };
+		.with_operator = true };
 	struct world *w = world_new(&config);
 
 	(void)unused;

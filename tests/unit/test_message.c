@@ -52,8 +52,8 @@ static void
 wrap(const struct entry *e)
 {
 	encode(e);
-	wrapped_bytes = mesh_envelope(e->kind == ENTRY_RELEASE ? &mesh.members[5] : author, e,
-	    wrapped, sizeof(wrapped));
+	wrapped_bytes = mesh_envelope(
+	    e->kind == ENTRY_RELEASE ? &mesh.members[5] : author, e, wrapped, sizeof(wrapped));
 }
 
 /* Envelope and entry together, as a link would. */
@@ -283,7 +283,7 @@ foreign_entries(void **state)
 static void
 who_may_write_what(void **state)
 {
-	const struct mesh_member *operator = &mesh.members[5];
+	const struct mesh_member *official = &mesh.members[5];
 	struct entry e = make_release(&mesh);
 
 	(void)state;
@@ -294,9 +294,9 @@ who_may_write_what(void **state)
 	wrapped_bytes = mesh_envelope(author, &e, wrapped, sizeof(wrapped));
 	assert_err(ERR_AUTHOR, verify());
 	e = make_verdict(&mesh);
-	e.header = mesh_header(&mesh, operator);
+	e.header = mesh_header(&mesh, official);
 	encode(&e);
-	wrapped_bytes = mesh_envelope(operator, &e, wrapped, sizeof(wrapped));
+	wrapped_bytes = mesh_envelope(official, &e, wrapped, sizeof(wrapped));
 	assert_err(ERR_AUTHOR, verify());
 }
 
