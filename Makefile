@@ -81,7 +81,7 @@ bench: build ## measure latency, memory, idle CPU and throughput (docs/benchmark
 mutants: build ## plant each bug of sim/mutants/list: does the simulator see it? (SAMPLE=N: only so many)
 	@scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
-bench-sim: build ## how fast the simulator is: seeds a minute, simulated time
+bench-sim: build ## how fast the simulator is, and how an entry spreads (LARGE=1: 9,999 hosts)
 	@tests/bench/sim
 
 soak: build asan ## longer sweeps, and each fuzzer for a minute

@@ -3,7 +3,7 @@
  * runs, what a host of it takes, and how what one host writes spreads.
  *
  * usage: bench_sim pace NODES SECONDS          an idle mesh
- *        bench_sim spread NODES PERCENT RUNS   that many droppers, that many seeds
+ *        bench_sim spread NODES RUNS           that many seeds, with 0, 10 and 33 % droppers
  *
  * One member is the operator, so NODES is less than LIMIT_MEMBERS.
  */
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "core/ballot.h"
@@ -22,6 +23,7 @@
 #define DELAY_MIN_MS 1
 #define DELAY_MAX_MS 3
 #define RUNS_MAX     100
+#define COUNT_OF(x)  (sizeof(x) / sizeof((x)[0]))
 
 /* ---- the world ------------------------------------------------------------------ */
 
@@ -284,74 +286,107 @@ compare(struct sim *s, size_t origin, double object_bytes)
 		.bytes = (double)r.sent * object_bytes / (double)s->count };
 }
 
+struct sample {
+	struct figures ours, gossip;
+};
+
 static int
 compare_times(const void *left, const void *right)
 {
-	const struct figures *l = left, *r = right;
+	const double *l = left, *r = right;
 
-	return (l->last_ms > r->last_ms) - (l->last_ms < r->last_ms);
+	return (*l > *r) - (*l < *r);
 }
 
-/* Medians of the time, means of what is counted; hops and times at their worst. */
+/* The median of the times; means of what is counted; hops and times at their worst. */
 static void
-print(const char *what, struct figures *list, size_t count)
+print_one(const char *what, const struct sample *list, size_t count, bool gossip)
 {
 	struct figures sum = { 0 };
-	double hops = 0;
+	double times[RUNS_MAX];
 
-	if (count == 0)
-		return;
-	qsort(list, count, sizeof(*list), compare_times);
 	for (size_t i = 0; i < count; i++) {
-		sum.reached += list[i].reached;
-		sum.copies += list[i].copies;
-		sum.bytes += list[i].bytes;
-		hops = list[i].hops > hops ? list[i].hops : hops;
+		const struct figures *f = gossip ? &list[i].gossip : &list[i].ours;
+
+		times[i] = f->last_ms;
+		sum.reached += f->reached;
+		sum.copies += f->copies;
+		sum.bytes += f->bytes;
+		sum.hops = f->hops > sum.hops ? f->hops : sum.hops;
 	}
-	printf("  %-14s reached %7.3f %%, hops %2.0f, last after %5.0f ms (worst %5.0f), "
+	qsort(times, count, sizeof(*times), compare_times);
+	printf("  %-12s reached %7.3f %%, hops %2.0f, last after %5.0f ms (worst %5.0f), "
 	       "%6.2f copies, %9.0f bytes a node\n",
-	    what, 100 * sum.reached / (double)count, hops, list[count / 2].last_ms,
-	    list[count - 1].last_ms, sum.copies / (double)count, sum.bytes / (double)count);
-}
-
-/* In a world of its own: who was severed before would hear nothing. */
-static void
-spread_once(uint32_t nodes, unsigned percent, size_t run, enum entry_kind kind,
-    struct figures *ours, struct figures *gossiped)
-{
-	struct sim *s = settled(run + 1, nodes);
-	size_t origin = sim_any_host(s, &s->prng);
-	size_t subject = kind == ENTRY_CERTIFICATE ? (origin + 1) % nodes : origin;
-
-	choose_droppers(s, origin, percent);
-	*ours = spread(s, origin, (member_index)subject, kind);
-	*gossiped = compare(s, origin, ours->bytes / ours->copies);
-	sim_free(s);
+	    what, 100 * sum.reached / (double)count, sum.hops, times[count / 2], times[count - 1],
+	    sum.copies / (double)count, sum.bytes / (double)count);
 }
 
 static void
-spread_all(uint32_t nodes, unsigned percent, size_t runs)
+print(const char *what, const struct sample *list, size_t count)
 {
-	static struct figures reports[RUNS_MAX], certificates[RUNS_MAX], gossips[2][RUNS_MAX];
-	bool certifiable = nodes <= LIMIT_CERTIFICATE_SIGNERS;
+	print_one(what, list, count, false);
+	print_one("  by gossip", list, count, true);
+}
 
-	printf("%6" PRIu32 " nodes, %" PRIu32 " drop (%u %%), %zu runs\n", nodes,
-	    (nodes * percent + 50) / 100, percent, runs);
-	for (size_t i = 0; i < runs; i++) {
-		spread_once(nodes, percent, i, ENTRY_SELF_REPORT, &reports[i], &gossips[0][i]);
-		if (certifiable)
-			spread_once(
-			    nodes, percent, i, ENTRY_CERTIFICATE, &certificates[i], &gossips[1][i]);
+/* One object in a copy of the settled world: what it severs is whole again for the next. */
+static struct sample
+sample_in_copy(struct sim *s, unsigned percent, enum entry_kind kind)
+{
+	struct sample sample;
+	int ends[2], status;
+	pid_t child;
+
+	if (pipe(ends) != 0 || (child = fork()) < 0) {
+		perror("bench_sim");
+		exit(1);
 	}
-	print("self-report", reports, runs);
-	print("  by gossip", gossips[0], runs);
-	if (!certifiable) {
+	if (child == 0) {
+		size_t origin = sim_any_host(s, &s->prng);
+		size_t subject = kind == ENTRY_CERTIFICATE ? (origin + 1) % s->count : origin;
+
+		choose_droppers(s, origin, percent);
+		sample.ours = spread(s, origin, (member_index)subject, kind);
+		sample.gossip = compare(s, origin, sample.ours.bytes / sample.ours.copies);
+		_exit(write(ends[1], &sample, sizeof(sample)) != sizeof(sample));
+	}
+	close(ends[1]);
+	if (read(ends[0], &sample, sizeof(sample)) != sizeof(sample) ||
+	    waitpid(child, &status, 0) != child || status != 0) {
+		fputs("bench_sim: a copy of the world failed\n", stderr);
+		exit(1);
+	}
+	close(ends[0]);
+	return sample;
+}
+
+static const unsigned percents[] = { 0, 10, 33 };
+static const enum entry_kind kinds[] = { ENTRY_SELF_REPORT, ENTRY_CERTIFICATE };
+
+static void
+spread_all(uint32_t nodes, size_t runs)
+{
+	static struct sample samples[COUNT_OF(percents)][COUNT_OF(kinds)][RUNS_MAX];
+	/* Everybody is a head: a quorum is more than half. */
+	size_t kind_count = nodes / 2 < LIMIT_CERTIFICATE_SIGNERS ? 2 : 1;
+
+	for (size_t i = 0; i < runs; i++) {
+		struct sim *s = settled(i + 1, nodes);
+
+		for (size_t p = 0; p < COUNT_OF(percents); p++)
+			for (size_t k = 0; k < kind_count; k++)
+				samples[p][k][i] = sample_in_copy(s, percents[p], kinds[k]);
+		sim_free(s);
+	}
+	for (size_t p = 0; p < COUNT_OF(percents); p++) {
+		printf("%6" PRIu32 " nodes, %" PRIu32 " drop (%u %%), %zu runs\n", nodes,
+		    (nodes * percents[p] + 50) / 100, percents[p], runs);
+		print("self-report", samples[p][0], runs);
+		if (kind_count == 2)
+			print("certificate", samples[p][1], runs);
+	}
+	if (kind_count == 1)
 		printf("  no certificate: it would have more than %d signers\n",
 		    LIMIT_CERTIFICATE_SIGNERS);
-		return;
-	}
-	print("certificate", certificates, runs);
-	print("  by gossip", gossips[1], runs);
 }
 
 int
@@ -359,19 +394,17 @@ main(int argc, char **argv)
 {
 	unsigned long nodes = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	unsigned long third = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
-	unsigned long runs = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 4 && strcmp(argv[1], "pace") == 0 && nodes >= 2 && nodes < LIMIT_MEMBERS) {
 		pace((uint32_t)nodes, third);
 		return 0;
 	}
-	if (argc == 5 && strcmp(argv[1], "spread") == 0 && nodes >= 5 && nodes < LIMIT_MEMBERS &&
-	    third <= 40 && runs > 0 && runs <= RUNS_MAX) {
-		spread_all((uint32_t)nodes, (unsigned)third, runs);
+	if (argc == 4 && strcmp(argv[1], "spread") == 0 && nodes >= 5 && nodes < LIMIT_MEMBERS &&
+	    third > 0 && third <= RUNS_MAX) {
+		spread_all((uint32_t)nodes, third);
 		return 0;
 	}
-	fputs(
-	    "usage: bench_sim pace NODES SECONDS | bench_sim spread NODES PERCENT RUNS\n", stderr);
+	fputs("usage: bench_sim pace NODES SECONDS | bench_sim spread NODES RUNS\n", stderr);
 	return 2;
 }
