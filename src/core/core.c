@@ -263,8 +263,7 @@ core_step(struct core *c, const struct core_event *ev, struct core_actions *out)
 	objects_sweep(&c->objects);
 	actions_begin(&c->outbox, out);
 	dispatch(c, ev);
-	if (c->local_cuts.overdue)
-		isolation_update_all(c);
+	isolation_go_on(c);
 	if (c->indicators.overdue)
 		indicators_enforce(c, false);
 	while (actions_have_room(&c->outbox, room_for_one) &&

@@ -67,6 +67,8 @@ enforce(struct core *c, member_index subject, enum strength strength, uint64_t u
 	struct core_action *a;
 
 	if (!actions_have_room(&c->outbox, 1)) {
+		if (!c->local_cuts.overdue || subject < c->local_cuts.overdue_from)
+			c->local_cuts.overdue_from = subject;
 		c->local_cuts.overdue = true;
 		return NULL;
 	}
@@ -141,6 +143,20 @@ reach_next(struct core *c)
 	return true;
 }
 
+/* Who stands before `first` is held as is due. */
+static void
+update_from(struct core *c, size_t first)
+{
+	c->local_cuts.overdue = false;
+	for (size_t i = first; i < c->member_count; i++) {
+		if (i == c->everybody.reached && !reach_next(c))
+			return;
+		isolation_update(c, (member_index)i);
+		if (c->local_cuts.overdue)
+			return;
+	}
+}
+
 void
 isolation_update_all(struct core *c)
 {
@@ -148,16 +164,16 @@ isolation_update_all(struct core *c)
 
 	if (!c->started)
 		return;
-	c->local_cuts.overdue = false;
 	if (c->everybody.now != strength)
 		change_everybody(c, strength);
-	for (size_t i = 0; i < c->member_count; i++) {
-		if (i == c->everybody.reached && !reach_next(c))
-			return;
-		isolation_update(c, (member_index)i);
-		if (c->local_cuts.overdue)
-			return;
-	}
+	update_from(c, 0);
+}
+
+void
+isolation_go_on(struct core *c)
+{
+	if (c->local_cuts.overdue)
+		update_from(c, c->local_cuts.overdue_from);
 }
 
 bool

@@ -47,6 +47,7 @@ struct local_cuts {
 	struct map *by_address; /* struct local_address */
 	size_t members;         /* L0 against members, now */
 	bool overdue;           /* an action found no room in its step */
+	member_index overdue_from; /* the first member for whom */
 };
 
 /* This host. */
@@ -61,6 +62,8 @@ void isolation_free(struct core *);
 /* Bring what is in force against this subject to what its grounds demand. */
 void isolation_update(struct core *, member_index subject);
 void isolation_update_all(struct core *);
+/* With those for whom the step before had no room. */
+void isolation_go_on(struct core *);
 /* L0 by own eyes against a member.  False: as many as may be are cut already. */
 bool isolation_cut_member(struct core *, member_index subject);
 /* L0 against an address outside.  FULL, NOMEM. */
