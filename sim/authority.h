@@ -40,7 +40,7 @@ struct authority {
 	struct mesh_id mesh;
 	struct identity *members; /* by member_index */
 	size_t count, room;
-	size_t nodes;        /* members[0] to there; behind them one operator */
+	size_t nodes;        /* members[0] to there; behind them one operator, if there is room */
 	struct electorate *epochs; /* [0] is number 1 */
 	size_t epoch_count;
 	uint8_t *log; /* the CA's records */
