@@ -77,11 +77,38 @@ prove_falsely(struct sim *s, struct prng *prng, size_t host)
 	}
 }
 
+/* What an honest member never said, in its name. */
+static void
+speak_for(struct sim *s, struct prng *prng, size_t host)
+{
+	member_index author = other_member(s, prng, (member_index)host);
+	const struct record *newest = ledger_by(s->ledger, author);
+	struct record place;
+	struct payload *p;
+
+	if (newest == NULL)
+		return;
+	place = *newest;
+	place.header.sequence += 2 + prng_below(prng, 100);
+	place.header.time_ms = AUTHORITY_TIME_MS + s->now_ms;
+	if ((p = adversary_forges_as(s, author, &place)) == NULL)
+		return;
+	adversary_sends_copy(s, host, p);
+	payload_drop(p);
+}
+
 void
 adversary_crafts(struct sim *s, struct prng *prng, size_t host)
 {
-	if (prng_below(prng, 2) == 0)
+	switch (prng_below(prng, 3)) {
+	case 0:
 		accuse_by_another_address(s, prng, host);
-	else
+		break;
+	case 1:
 		prove_falsely(s, prng, host);
+		break;
+	default:
+		speak_for(s, prng, host);
+		break;
+	}
 }

@@ -126,6 +126,12 @@ adversary_tells(struct sim *s, size_t host, struct entry *e)
 	tell(s, host, forge(s, (member_index)host, e), EVERYBODY);
 }
 
+void
+adversary_sends_copy(struct sim *s, size_t host, const struct payload *p)
+{
+	tell(s, host, sim_payload(s, (struct span){ p->bytes, p->size_bytes }), EVERYBODY);
+}
+
 /* Another accusation for the place of that entry, under a signature that is not its author's. */
 struct payload *
 adversary_forges_as(struct sim *s, member_index author, const struct record *place)

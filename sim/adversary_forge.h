@@ -33,6 +33,7 @@ void adversary_crafts(struct sim *, struct prng *, size_t host);
 /* For those that compose their own. */
 struct entry adversary_accusation(struct sim *, member_index author, member_index subject);
 void adversary_tells(struct sim *, size_t host, struct entry *);
+void adversary_sends_copy(struct sim *, size_t host, const struct payload *);
 struct payload *adversary_forges_as(struct sim *, member_index author, const struct record *place);
 
 #endif
