@@ -16,7 +16,7 @@
 
 #define SEVER_WITHIN_MS 1000
 #define AWAKE_MS        300 /* a host that took no step for so long stood still */
-#define BUCKET          (LIMIT_ENTRIES_BURST + LIMIT_URGENT_BURST + 50) /* of an author, some slack */
+#define BUCKET          (LIMIT_ENTRIES_BURST + 5) /* of an author, some slack */
 #define DOMAIN_ROOT     "phalanx/root/1" /* as docs/protocol.md has it */
 #define GROUPS          64
 
@@ -131,7 +131,7 @@ check_order(struct sim *s, size_t host, const struct record *r, struct given *au
 static void
 check_bucket(struct sim *s, size_t host, const struct record *r, struct given *author)
 {
-	uint64_t refilled = (s->now_ms - author->filled_ms) * 2 * LIMIT_ENTRIES_PER_S;
+	uint64_t refilled = (s->now_ms - author->filled_ms) * LIMIT_ENTRIES_PER_S;
 
 	author->taken = author->taken > refilled ? author->taken - refilled : 0;
 	author->filled_ms = s->now_ms;
@@ -156,8 +156,8 @@ admission_kept(struct sim *s, size_t host, struct span bytes, bool standing)
 		    entry_kind_text(r->kind), r->author);
 	if (standing != is_standing(r->kind))
 		violated(s, 5, "n%zu keeps a %s as what it is not", host, entry_kind_text(r->kind));
-	check_bucket(s, host, r, &w->given[r->author]);
 	if (!is_standing(r->kind)) {
+		check_bucket(s, host, r, &w->given[r->author]);
 		check_age(s, host, r);
 		check_order(s, host, r, &w->given[r->author]);
 		if (r->kind != ENTRY_INDICATOR && r->round < w->given[r->subject].over)

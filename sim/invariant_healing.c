@@ -146,6 +146,33 @@ check_evidence(struct sim *s)
 	}
 }
 
+/* ---- 8: who alone has another time knows it ------------------------------------------------- */
+
+static void
+check_clock(struct sim *s)
+{
+	size_t free_hosts = 0, linked = 0, wrong = SIZE_MAX;
+	struct core_view view;
+
+	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
+		if (is_free(s, i)) {
+			free_hosts++;
+			wrong = i;
+		}
+	if (free_hosts < 3 || free_hosts < s->count)
+		return;
+	for (size_t i = 0; i < s->fabric.hosts[wrong].link_count; i++)
+		linked += s->fabric.links[s->fabric.hosts[wrong].links[i]].up;
+	if (linked < free_hosts - 1)
+		return;
+	s->hosts[wrong].clock_offset_ms = s->now_ms % 2 == 0 ? 30000 : -30000;
+	if (!sim_run_until(s, s->now_ms + 5000))
+		return;
+	core_view(s->hosts[wrong].core, &view);
+	if (!view.clock_off)
+		violated(s, 8, "the clock of n%zu is half a minute off, and it does not know", wrong);
+}
+
 void
 healing_check(struct sim *s)
 {
@@ -173,5 +200,8 @@ healing_check(struct sim *s)
 		fabric_tick(s);
 	}
 	check_connected(s);
-	check_evidence(s);
+	if (s->options.seed % 4 == 0)
+		check_clock(s);
+	else
+		check_evidence(s);
 }
