@@ -37,7 +37,8 @@ may_repeat(const struct sim *s, const struct record *lost)
 {
 	const struct host *h = &s->hosts[lost->author];
 
-	if (!h->restored)
+	/* An operator has no host, and no disk to restore. */
+	if (lost->author >= s->count || !h->restored)
 		return false;
 	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed)
 		return true;
