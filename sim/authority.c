@@ -68,9 +68,8 @@ compare_ids(const void *left, const void *right, void *context)
 	return node_id_compare(&a->members[*l].id, &a->members[*r].id);
 }
 
-/* With weights of every identity, nodes and not. */
 static void
-begin_epoch(struct authority *a, const uint32_t *weights)
+begin_epoch(struct authority *a)
 {
 	size_t room = 128 + a->count * 32, nodes = 0;
 	uint8_t *body = malloc(room);
@@ -87,10 +86,11 @@ begin_epoch(struct authority *a, const uint32_t *weights)
 	n->heads = calloc(a->count, sizeof(*n->heads));
 	if (n->weights == NULL || n->heads == NULL)
 		abort();
-	memcpy(n->weights, weights, a->count * sizeof(*weights));
 	for (size_t i = 0; i < a->count; i++)
-		if (a->members[i].role == ROLE_NODE)
+		if (a->members[i].role == ROLE_NODE && !a->members[i].left) {
+			n->weights[i] = a->members[i].weight;
 			sorted[nodes++] = (member_index)i;
+		}
 	qsort_r(sorted, nodes, sizeof(*sorted), compare_ids, a);
 
 	buf_out_init(&e, body, room);
@@ -102,12 +102,12 @@ begin_epoch(struct authority *a, const uint32_t *weights)
 		size_t opened = wire_open(&e, 5);
 
 		wire_put_fixed(&e, 1, a->members[sorted[i]].id.bytes, 16);
-		wire_put_u64(&e, 2, weights[sorted[i]]);
+		wire_put_u64(&e, 2, n->weights[sorted[i]]);
 		wire_close(&e, opened);
-		if (weights[sorted[i]] == 0)
+		if (n->weights[sorted[i]] == 0)
 			continue;
 		n->heads[n->head_count++] = sorted[i];
-		n->weight += weights[sorted[i]];
+		n->weight += n->weights[sorted[i]];
 	}
 	wire_close(&e, wire_open(&e, 6));
 	if (e.err != ERR_OK)
@@ -262,15 +262,23 @@ choose_liars(struct authority *a, const struct options *options, struct prng *pr
 	}
 }
 
+static struct roster **
+add_roster(struct authority *a)
+{
+	a->rosters = reallocarray(a->rosters, a->roster_count + 1, sizeof(*a->rosters));
+	if (a->rosters == NULL)
+		abort();
+	return &a->rosters[a->roster_count++];
+}
+
 struct authority *
 authority_new(const struct keys *keys, const struct options *options, struct prng *prng)
 {
 	struct authority *a = calloc(1, sizeof(*a));
-	uint32_t *weights = calloc(options->nodes + 1, sizeof(*weights));
 	struct hash hash;
 	bool uneven;
 
-	if (a == NULL || weights == NULL)
+	if (a == NULL)
 		abort();
 	a->keys = keys;
 	keys_make(keys, prng, &a->ca);
@@ -286,7 +294,7 @@ authority_new(const struct keys *keys, const struct options *options, struct prn
 	uneven = prng_below(prng, 3) == 0;
 	for (size_t i = 0; i < a->count; i++) {
 		settle(&a->members[i], i);
-		weights[i] =
+		a->members[i].weight =
 		    uneven ? FOUNDERS_WEIGHT + 2 * (uint32_t)prng_below(prng, 17) : FOUNDERS_WEIGHT;
 		enrol(a, &a->members[i]);
 	}
@@ -296,12 +304,70 @@ authority_new(const struct keys *keys, const struct options *options, struct prn
 		settle(&a->members[a->nodes], a->nodes);
 		enrol(a, &a->members[a->nodes]);
 	}
-	begin_epoch(a, weights);
-	free(weights);
-	if (roster_parse(keys->crypto, &a->ca.public_key, a->log, a->log_bytes, &a->roster) !=
+	begin_epoch(a);
+	if (roster_parse(keys->crypto, &a->ca.public_key, a->log, a->log_bytes, add_roster(a)) !=
 	    ERR_OK)
 		abort();
+	a->roster = a->rosters[0];
 	return a;
+}
+
+/* ---- changes under way -------------------------------------------------------------- */
+
+const struct roster *
+authority_roster(struct authority *a, size_t log_bytes)
+{
+	const struct roster *before = a->rosters[0];
+	struct roster *next;
+	size_t held = 0;
+
+	for (size_t i = 0; i < a->roster_count; i++) {
+		size_t size_bytes = roster_records(a->rosters[i]).size_bytes;
+
+		if (size_bytes == log_bytes)
+			return a->rosters[i];
+		if (size_bytes < log_bytes && size_bytes > held) {
+			before = a->rosters[i];
+			held = size_bytes;
+		}
+	}
+	if (held == 0 || log_bytes > a->log_bytes ||
+	    roster_extend(before, a->keys->crypto, &a->ca.public_key,
+	        (struct span){ a->log + held, log_bytes - held }, &next) != ERR_OK)
+		return NULL;
+	return *add_roster(a) = next;
+}
+
+/* What the CA knows, hosts learn later. */
+static void
+publish(struct authority *a)
+{
+	if ((a->roster = authority_roster(a, a->log_bytes)) == NULL)
+		abort();
+}
+
+void
+authority_enrol(struct authority *a, struct prng *prng)
+{
+	add_member(a, prng, ROLE_NODE);
+	settle(&a->members[a->count - 1], a->count - 1);
+	enrol(a, &a->members[a->count - 1]);
+	publish(a);
+}
+
+void
+authority_renew(struct authority *a, member_index m)
+{
+	a->members[m].incarnation++;
+	enrol(a, &a->members[m]);
+	publish(a);
+}
+
+void
+authority_next_epoch(struct authority *a)
+{
+	begin_epoch(a);
+	publish(a);
 }
 
 void
@@ -309,7 +375,9 @@ authority_free(struct authority *a)
 {
 	if (a == NULL)
 		return;
-	roster_free(a->roster);
+	for (size_t i = 0; i < a->roster_count; i++)
+		roster_free(a->rosters[i]);
+	free(a->rosters);
 	for (size_t i = 0; i < a->epoch_count; i++) {
 		free(a->epochs[i].weights);
 		free(a->epochs[i].heads);

@@ -20,6 +20,8 @@ struct identity {
 	struct mac mac;
 	enum role role;
 	uint64_t incarnation;
+	uint32_t weight;  /* in the next epoch */
+	bool left;        /* in no epoch any more */
 	bool liar;      /* its host does what the adversary wants */
 	bool key_stolen; /* somebody else signs with its key, too */
 	char name[24];
@@ -46,11 +48,22 @@ struct authority {
 	uint8_t *log; /* the CA's records */
 	size_t log_bytes, log_room;
 	struct hash last_epoch;
-	struct roster *roster; /* what the log makes, proven by the core's own parser */
+	const struct roster *roster; /* what the log makes, proven by the core's own parser */
+	struct roster **rosters;     /* every length of the log that a host ever held: shared, immutable */
+	size_t roster_count;
 };
 
 struct authority *authority_new(const struct keys *, const struct options *, struct prng *);
 void authority_free(struct authority *); /* accepts NULL */
+
+/* The first so many bytes of the log, shared by all that ask; NULL: no record ends there. */
+const struct roster *authority_roster(struct authority *, size_t log_bytes);
+/* A node more, listed without a weight from the next epoch on. */
+void authority_enrol(struct authority *, struct prng *);
+/* The same identity with the next incarnation. */
+void authority_renew(struct authority *, member_index);
+/* Of who did not leave, with the members' weights. */
+void authority_next_epoch(struct authority *);
 
 const struct electorate *authority_epoch(const struct authority *, uint64_t number); /* or NULL */
 const struct electorate *authority_current(const struct authority *);

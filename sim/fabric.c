@@ -127,6 +127,13 @@ fabric_passes(const struct sim *s, size_t from, size_t to)
 	return a->side == b->side && !a->mute;
 }
 
+/* TLS: only whom the epoch lists. */
+static bool
+knows(const struct host *h, const struct host *peer)
+{
+	return epoch_has(roster_current(h->roster), peer->member);
+}
+
 /* Do both kernels let the mesh port pass, and do both processes run? */
 static bool
 may_link(const struct sim *s, const struct link_ends *l)
@@ -135,7 +142,7 @@ may_link(const struct sim *s, const struct link_ends *l)
 
 	return a->core != NULL && b->core != NULL && a->kernel[b->member] != STRENGTH_SEVER &&
 	       b->kernel[a->member] != STRENGTH_SEVER && a->lock != STRENGTH_SEVER &&
-	       b->lock != STRENGTH_SEVER;
+	       b->lock != STRENGTH_SEVER && knows(a, b) && knows(b, a);
 }
 
 static void

@@ -316,6 +316,7 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
 	[FAULT_SKEW] = { skew_begin, skew_end, 10000, 60000 },
 	[FAULT_JUMP] = { jump_begin, jump_end, 10000, 20000 },
 	[FAULT_DRIFT] = { drift_begin, drift_end, 10000, 60000 },
+	[FAULT_ROSTER] = { rosters_change, nothing, 15000, 1000 },
 };
 
 static void

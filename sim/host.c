@@ -16,6 +16,7 @@ host_init(struct sim *s, size_t index)
 	*h = (struct host){ .member = (member_index)index,
 		.observed = index < OBSERVED_MAX && !s->options.unjudged ? (int)index : -1,
 		.liar = s->authority->members[index].liar,
+		.roster = s->authority->roster,
 		.deadline_ms = UINT64_MAX,
 		.timer = index };
 	if ((h->kernel = calloc(s->count, 1)) == NULL)
@@ -213,11 +214,34 @@ to_disk(struct sim *s, size_t index, enum happening_kind kind, uint32_t number, 
 }
 
 static void
+keep_records(struct sim *s, size_t index, uint64_t offset, struct span records)
+{
+	struct happening e = { .kind = HAPPEN_RECORDS,
+		.to = (uint16_t)index,
+		.number = (uint32_t)offset,
+		.life = s->hosts[index].life,
+		.payload = payload_new(records.data, records.size_bytes) };
+
+	queue_add(&s->queue, s->now_ms + 1, &e);
+}
+
+void
+host_hand_roster(struct sim *s, size_t index)
+{
+	const struct authority *a = s->authority;
+	size_t held = roster_records(s->hosts[index].roster).size_bytes;
+
+	if (s->hosts[index].core != NULL && held < a->log_bytes)
+		keep_records(s, index, held, (struct span){ a->log + held, a->log_bytes - held });
+}
+
+static void
 enforce(struct sim *s, size_t index, const struct core_action *a)
 {
 	struct host *h = &s->hosts[index];
 
-	if (a->enforce.subject == MEMBER_NONE)
+	/* An address, or a newcomer that has no host here. */
+	if (a->enforce.subject >= s->count)
 		return;
 	h->kernel[a->enforce.subject] = (uint8_t)a->enforce.strength;
 	invariants_enforced(s, index, a);
@@ -268,6 +292,8 @@ perform(struct sim *s, size_t index, const struct core_action *a)
 		queue_add(&s->queue, fabric_arrived_ms(s, index) + 1, &flushed);
 		break;
 	case CORE_DO_ROSTER:
+		trace_add(&s->trace, a->roster.offset);
+		keep_records(s, index, a->roster.offset, a->roster.records);
 		break;
 	case CORE_DO_CLOSE:
 		admission_link(s, index, a->close.peer);
@@ -327,7 +353,7 @@ restore(struct sim *s, size_t index)
 		for (size_t i = 0; i < h->disk.count; i++) {
 			const struct disk_line *line = &h->disk.lines[i];
 
-			if (line->own != own || (own && line->incarnation != h->disk.incarnation))
+			if (line->own != own)
 				continue;
 			ev.restored.own = own;
 			ev.restored.bytes =
@@ -341,7 +367,7 @@ void
 host_boot(struct sim *s, size_t index)
 {
 	struct host *h = &s->hosts[index];
-	struct core_config config = { .roster = s->authority->roster,
+	struct core_config config = { .roster = h->roster,
 		.crypto = s->keys.crypto,
 		.self = h->member,
 		.policy = s->policy,
@@ -352,7 +378,7 @@ host_boot(struct sim *s, size_t index)
 	if (h->core != NULL)
 		return;
 	trace_line(&s->trace, s->now_ms, "n%zu boots", index);
-	disk_open(&h->disk, s->authority->members[h->member].incarnation);
+	disk_open(&h->disk, roster_member(h->roster, h->member)->incarnation);
 	if (core_new(&config, s->now_ms, host_unix_ms(s, h), &h->core) != ERR_OK)
 		abort();
 	restore(s, index);
@@ -370,6 +396,60 @@ host_stall(struct sim *s, size_t index, uint64_t until_ms)
 {
 	s->hosts[index].stalled_until_ms = until_ms;
 	update_deadline(s, index);
+}
+
+/* ---- the roster grows ------------------------------------------------------------------------ */
+
+/* The notary proves records, keeps them, begins the feed of a new incarnation, and says so. */
+static void
+notary_records(struct sim *s, const struct happening *e)
+{
+	struct host *h = &s->hosts[e->to];
+	struct happening next = { .kind = HAPPEN_ROSTER, .to = e->to, .life = h->life };
+	struct span log = roster_records(h->roster);
+	struct authority *a = s->authority;
+	size_t size_bytes = log.size_bytes + e->payload->size_bytes;
+	uint64_t incarnation;
+	struct roster *forged;
+
+	if (h->disk.busy) {
+		next = *e;
+		next.payload = payload_share(e->payload);
+		queue_add(&s->queue, h->disk.busy_until_ms, &next);
+		return;
+	}
+	if (h->disk.full || e->number != log.size_bytes)
+		return;
+	if (size_bytes <= a->log_bytes &&
+	    memcmp(a->log + log.size_bytes, e->payload->bytes, e->payload->size_bytes) == 0)
+		h->roster = authority_roster(a, size_bytes);
+	else {
+		next.number = roster_extend(h->roster, a->keys->crypto, &a->ca.public_key,
+		    (struct span){ e->payload->bytes, e->payload->size_bytes }, &forged);
+		if (next.number == ERR_OK)
+			violated(s, 10, "n%u takes records that no CA signed", e->to);
+	}
+	if (h->roster == NULL)
+		violated(s, 14, "n%u hands out records that are not whole", e->to);
+	incarnation = roster_member(h->roster, h->member)->incarnation;
+	if (incarnation != h->disk.incarnation)
+		disk_open(&h->disk, incarnation);
+	queue_add(&s->queue, s->now_ms, &next);
+}
+
+static void
+hear_roster(struct sim *s, const struct happening *e)
+{
+	struct host *h = &s->hosts[e->to];
+	struct core_event ev = { .input = CORE_ROSTER };
+
+	ev.roster.error = (enum err)e->number;
+	ev.roster.next = e->number == ERR_OK ? h->roster : NULL;
+	trace_line(&s->trace, s->now_ms, "n%u holds epoch %" PRIu64 " and %zu bytes of the log",
+	    e->to, epoch_number(roster_current(h->roster)), roster_records(h->roster).size_bytes);
+	h->dirty = true;
+	host_step(s, e->to, &ev);
+	fabric_update(s, e->to, 0);
 }
 
 /* ---- what happens to it ---------------------------------------------------------------------- */
@@ -511,6 +591,8 @@ hear_disk(struct sim *s, const struct happening *e)
 	case HAPPEN_LINK_UP:
 	case HAPPEN_LINK_DOWN:
 	case HAPPEN_FLUSHED:
+	case HAPPEN_RECORDS:
+	case HAPPEN_ROSTER:
 	case HAPPEN_BOOT:
 	case HAPPEN_FAULT:
 	case HAPPEN_RESUME:
@@ -536,6 +618,14 @@ host_happen(struct sim *s, struct happening *e)
 	case HAPPEN_LINK_UP:
 	case HAPPEN_LINK_DOWN:
 		hear_link(s, e);
+		break;
+	case HAPPEN_RECORDS:
+		if (e->life == h->life)
+			notary_records(s, e);
+		break;
+	case HAPPEN_ROSTER:
+		if (e->life == h->life)
+			hear_roster(s, e);
 		break;
 	case HAPPEN_WRITE:
 	case HAPPEN_SYNC:

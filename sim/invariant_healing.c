@@ -16,7 +16,7 @@ is_connected(const struct sim *s, size_t host)
 {
 	const struct fabric_host *net = &s->fabric.hosts[host];
 
-	if (s->hosts[host].core == NULL)
+	if (s->hosts[host].core == NULL || s->authority->members[s->hosts[host].member].left)
 		return false;
 	for (size_t i = 0; i < net->link_count; i++)
 		if (s->fabric.links[net->links[i]].up && !s->hosts[net->peers[i]].liar)
@@ -28,7 +28,7 @@ static bool
 have_agreed(const struct sim *s, size_t *left, size_t *right)
 {
 	size_t first = SIZE_MAX;
-	uint64_t root = 0;
+	uint64_t root = 0, epoch = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
 		struct core_view view;
@@ -39,7 +39,8 @@ have_agreed(const struct sim *s, size_t *left, size_t *right)
 		if (first == SIZE_MAX) {
 			first = i;
 			root = view.root;
-		} else if (view.root != root) {
+			epoch = view.epoch;
+		} else if (view.root != root || view.epoch != epoch) {
 			*left = first;
 			*right = i;
 			return false;
@@ -55,6 +56,8 @@ is_free(const struct sim *s, size_t host)
 {
 	const struct host *h = &s->hosts[host];
 
+	if (s->authority->members[h->member].left)
+		return false;
 	if (h->liar || h->core == NULL || h->observed < 0 || h->lock != STRENGTH_NONE ||
 	    !truth_is_safe(s, h->member))
 		return false;
@@ -186,6 +189,9 @@ healing_check(struct sim *s)
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
 		if (truth_of(s, i)->jumped)
 			within_ms = 2 * LIMIT_RELAYED_MS + AGREE_MS;
+	/* Who did not deliver records is not asked again for a while. */
+	if (s->authority->roster_count > 1)
+		within_ms += LIMIT_ROSTER_ASK_MS + LIMIT_ROSTER_RETRY_MS;
 	until_ms = s->now_ms + within_ms;
 	if (!sim_run_until(s, s->now_ms + BOOT_MS))
 		return;
@@ -195,6 +201,7 @@ healing_check(struct sim *s)
 			    "n%zu and n%zu hold different objects %" PRIu64
 			    " s after everything is healed",
 			    left, right, within_ms / 1000);
+		rosters_hand_out(s);
 		if (!sim_run_until(s, s->now_ms + 1000))
 			return;
 		fabric_tick(s);

@@ -203,7 +203,9 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 static bool
 may_restrict(const struct sim *s, size_t host, member_index subject)
 {
-	return truth_witnesses(s, host, subject) >= electorate_k(authority_current(s->authority));
+	return truth_witnesses(s, host, subject) >=
+	       electorate_k(authority_epoch(
+	           s->authority, epoch_number(roster_current(s->hosts[host].roster))));
 }
 
 static void
@@ -214,6 +216,9 @@ check_subject(struct sim *s, size_t host, member_index subject, bool synced)
 	struct core_member_view v;
 	bool quarantined;
 
+	/* What was said of it leaves with it, and it has no links. */
+	if (s->authority->members[subject].left)
+		return;
 	core_view_member(h->core, subject, &v);
 	quarantined = v.status == STATUS_QUARANTINED;
 	if (quarantined && g->reasons == 0 && reasons(s, host, subject) == 0)
@@ -244,7 +249,7 @@ check_due(struct sim *s, size_t host)
 			next_ms = w->given[i].due_ms < next_ms ? w->given[i].due_ms : next_ms;
 			continue;
 		}
-		if (s->hosts[host].kernel[i] < STRENGTH_CUT)
+		if (s->hosts[host].kernel[i] < STRENGTH_CUT && !s->authority->members[i].left)
 			violated(
 			    s, 6, "n%zu was told to cut n%zu 50 ms ago, and data passes", host, i);
 		w->given[i].due_ms = UINT64_MAX;

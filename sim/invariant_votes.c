@@ -52,9 +52,8 @@ certificate_reached(const struct sim *s, int observed, member_index subject, uin
 
 /* Blast radius: what its ballots that are open, or led to certificates, weigh. */
 static void
-check_budget(struct sim *s, size_t host, member_index subject)
+check_budget(struct sim *s, const struct electorate *e, size_t host, member_index subject)
 {
-	const struct electorate *e = authority_current(s->authority);
 	const struct host *h = &s->hosts[host];
 	uint64_t weight = 0;
 
@@ -66,6 +65,7 @@ check_budget(struct sim *s, size_t host, member_index subject)
 
 		for (; r != NULL; r = r->next)
 			if (r->author == h->member && r->level == LEVEL_QUARANTINE &&
+			    r->epoch == e->number &&
 			    r->round >= truth_of(s, host)->given[other].round &&
 			    (certified || r->born_ms + OPEN_MS > s->now_ms))
 				break;
@@ -97,7 +97,7 @@ void
 votes_draft(struct sim *s, size_t host, const struct entry *e)
 {
 	const struct host *h = &s->hosts[host];
-	const struct electorate *now = authority_current(s->authority);
+	const struct electorate *now = authority_epoch(s->authority, e->header.epoch);
 	member_index subject;
 	size_t heard;
 
@@ -106,7 +106,7 @@ votes_draft(struct sim *s, size_t host, const struct entry *e)
 	subject = authority_find_node(s->authority, &e->verdict.subject);
 	if (subject == MEMBER_NONE || subject == h->member)
 		violated(s, 2, "n%zu votes against itself or nobody", host);
-	if (electorate_weight_of(now, h->member) == 0)
+	if (now == NULL || electorate_weight_of(now, h->member) == 0)
 		violated(s, 2, "n%zu votes, but is no head", host);
 	if (e->verdict.level == LEVEL_RELEASE) {
 		check_release(s, host, subject, e->verdict.round);
@@ -119,7 +119,7 @@ votes_draft(struct sim *s, size_t host, const struct entry *e)
 		    "n%zu votes against n%u on the word of %zu witnesses, saw nothing itself", host,
 		    subject, heard);
 	if (!h->restored && !truth_of(s, host)->jumped && truth_is_safe(s, h->member))
-		check_budget(s, host, subject);
+		check_budget(s, now, host, subject);
 }
 
 /* ---- what it comes to ------------------------------------------------------------------- */
@@ -187,7 +187,8 @@ check_sum(struct sim *s, const struct electorate *e)
 		uint64_t weight = electorate_weight_of(e, e->heads[i]);
 		uint64_t needed = (e->weight - weight) / 2;
 
-		if (s->truth->convicted_ms[e->heads[i]] != 0 && needed > liars.weight)
+		if (e->heads[i] < s->count && s->truth->convicted_ms[e->heads[i]] != 0 &&
+		    s->truth->convicted_epoch[e->heads[i]] == e->number && needed > liars.weight)
 			spent += weight * (needed - liars.weight);
 	}
 	if (spent > (e->weight - liars.weight) * budget)
@@ -207,6 +208,7 @@ votes_left(struct sim *s, const struct record *r)
 	if (s->truth->convicted_ms[r->subject] != 0)
 		return;
 	s->truth->convicted_ms[r->subject] = s->now_ms;
+	s->truth->convicted_epoch[r->subject] = r->epoch;
 	s->counts.convicted++;
 	check_framed(s, r);
 	check_sum(s, authority_epoch(s->authority, r->epoch));

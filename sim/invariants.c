@@ -12,7 +12,8 @@ invariants_init(struct sim *s)
 	size_t observed = s->count < OBSERVED_MAX ? s->count : OBSERVED_MAX;
 
 	if (t == NULL || (t->has_touched = calloc(s->count, sizeof(bool))) == NULL ||
-	    (t->convicted_ms = calloc(s->count, sizeof(uint64_t))) == NULL)
+	    (t->convicted_ms = calloc(s->count, sizeof(uint64_t))) == NULL ||
+	    (t->convicted_epoch = calloc(s->count, sizeof(uint64_t))) == NULL)
 		abort();
 	for (size_t i = 0; i < observed && !s->options.unjudged; i++)
 		if ((t->observed[i].given = calloc(s->authority->count, sizeof(struct given))) ==
@@ -34,6 +35,7 @@ invariants_free(struct sim *s)
 	free(s->truth->touched);
 	free(s->truth->has_touched);
 	free(s->truth->convicted_ms);
+	free(s->truth->convicted_epoch);
 	free(s->truth);
 }
 

@@ -107,8 +107,9 @@ is_certificate(const struct ledger *l, const struct record *r, const struct cert
 static bool
 is_statement(const struct ledger *l, const struct record *r, const struct statement *s)
 {
-	return r->subject != r->author &&
-	       electorate_weight_of(authority_current(l->authority), r->author) > 0 &&
+	const struct electorate *e = authority_epoch(l->authority, r->header.epoch);
+
+	return r->subject != r->author && e != NULL && electorate_weight_of(e, r->author) > 0 &&
 	       authority_at(l->authority, &s->source.address) == r->subject &&
 	       authority_at(l->authority, &s->destination.address) == r->author &&
 	       rules_score(s->class) > RULES_THRESHOLD &&

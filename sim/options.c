@@ -26,6 +26,7 @@ static const char *const faults[FAULT_COUNT] = {
 	[FAULT_SKEW] = "skew",
 	[FAULT_JUMP] = "jump",
 	[FAULT_DRIFT] = "drift",
+	[FAULT_ROSTER] = "roster",
 };
 
 static const char *const adversaries[ADVERSARY_COUNT] = {
@@ -133,7 +134,8 @@ options_choose(struct options *o)
 
 	/* Drawn whether they are needed or not: giving one leaves the others as they are. */
 	prng_seed(&prng, o->seed);
-	chosen_faults = choose_bits(&prng, FAULT_COUNT, 5);
+	/* FAULT_ROSTER, the last, is for who asks for it. */
+	chosen_faults = choose_bits(&prng, FAULT_ROSTER, 5);
 	chosen_adversaries = choose_bits(&prng, ADVERSARY_COUNT, 4);
 	chosen_ms = 30000 + prng_below(&prng, 90000);
 	o->sodium = prng_below(&prng, 50) == 0;

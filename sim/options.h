@@ -28,6 +28,7 @@ enum fault {
 	FAULT_SKEW,      /* clocks are up to a minute off */
 	FAULT_JUMP,      /* clocks jump both ways */
 	FAULT_DRIFT,     /* clocks go too fast or too slow */
+	FAULT_ROSTER,    /* the CA enrols, renews, begins epochs; one host is told */
 	FAULT_COUNT
 };
 

@@ -30,6 +30,8 @@ enum happening_kind {
 	HAPPEN_KEEP,      /* a received entry reaches the disk */
 	HAPPEN_KEPT,      /* and the platter */
 	HAPPEN_FLUSHED,
+	HAPPEN_RECORDS,   /* the CA's records reach the notary; number: where in the log */
+	HAPPEN_ROSTER,    /* they are proven and durable; number: enum err */
 	HAPPEN_BOOT,
 	HAPPEN_FAULT,     /* number: which of the schedule's */
 	HAPPEN_RESUME     /* a process that stood still goes on */

@@ -47,6 +47,7 @@ struct host {
 	uint64_t stalled_until_ms;
 	bool restored;        /* its disk went back in time once */
 	bool starting;        /* restored lines are being read */
+	const struct roster *roster; /* what its disk holds of the log; shared */
 	struct disk disk;
 	size_t snapshot;      /* how many lines the disk had when it was copied */
 	int64_t clock_offset_ms;
@@ -110,6 +111,8 @@ uint64_t host_unix_ms(const struct sim *, const struct host *);
 void host_boot(struct sim *, size_t index);
 void host_crash(struct sim *, size_t index, bool power);
 void host_step(struct sim *, size_t index, struct core_event *);
+/* The operator's records, as if its own core had asked for them: what it lacks of the log. */
+void host_hand_roster(struct sim *, size_t index);
 /* A process that stands still hears nothing until then. */
 void host_stall(struct sim *, size_t index, uint64_t until_ms);
 void host_happen(struct sim *, struct happening *);
@@ -127,6 +130,9 @@ void touch_from(struct sim *, size_t index, size_t source);
 void workload_tick(struct sim *);
 /* Operators act, at moments that do not suit. */
 void operators_tick(struct sim *);
+/* The CA changes something; one host is told. */
+void rosters_change(struct sim *, struct prng *);
+void rosters_hand_out(struct sim *);
 
 /* ---- faults, adversaries ------------------------------------------------------------- */
 

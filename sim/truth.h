@@ -75,6 +75,7 @@ struct truth {
 	size_t touched_count, touched_room;
 	bool *has_touched;   /* by member: a decoy of anybody, ever */
 	struct witnessed observed[OBSERVED_MAX];
+	uint64_t *convicted_epoch; /* by member: that certificate's */
 	uint64_t *convicted_ms; /* by member: its first valid certificate; 0: none */
 };
 
