@@ -100,7 +100,9 @@ isolation_delivered(struct sim *s, size_t host, const struct payload *p)
 		const struct record *r = p->records[i];
 		struct given *g;
 
-		if (!r->valid || r->subject == h->member || !truth_is_safe(s, r->author) ||
+		if (!r->valid || r->header.epoch > truth_epoch(s, host) ||
+		    r->epoch > truth_epoch(s, host) || r->subject == h->member ||
+		    !truth_is_safe(s, r->author) ||
 		    !(r->kind == ENTRY_CERTIFICATE
 		            ? r->level == LEVEL_QUARANTINE
 		            : r->kind == ENTRY_SELF_REPORT && r->report == SELF_REPORT_CONFESSION))

@@ -139,8 +139,10 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 		return;
 	truth_suspect(s, host, r->subject);
 	g = &truth_of(s, host)->given[r->subject];
-	/* Known before, but a disk may have gone back in time since. */
-	if (r->kind == ENTRY_CERTIFICATE && may_have_taken(s, host, r))
+	/* Known before, but a disk may have gone back in time since; of an epoch that the
+	 * host has not heard of it is nothing yet. */
+	if (r->kind == ENTRY_CERTIFICATE && r->epoch <= truth_epoch(s, host) &&
+	    may_have_taken(s, host, r))
 		end_round(g, r);
 	if (again || r->kind != ENTRY_STATEMENT)
 		return;

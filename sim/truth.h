@@ -92,6 +92,13 @@ truth_is_safe(const struct sim *s, member_index m)
 	return !s->authority->members[m].liar && !s->authority->members[m].key_stolen;
 }
 
+/* The epoch that the host's disk knows. */
+static inline uint64_t
+truth_epoch(const struct sim *s, size_t host)
+{
+	return epoch_number(roster_current(s->hosts[host].roster));
+}
+
 bool truth_has_adversary(const struct sim *, enum adversary);
 bool truth_has_fault(const struct sim *, enum fault);
 /* Two entries of its that contradict have reached the observed host. */
