@@ -17,7 +17,7 @@
 #define SEVER_WITHIN_MS 1000
 #define AWAKE_MS        300 /* a host that took no step for so long stood still */
 #define BUCKET          (LIMIT_ENTRIES_BURST + 5) /* of an author, some slack */
-#define DOMAIN_ROOT     "phalanx/root/1" /* as docs/protocol.md has it */
+#define DOMAIN_ROOT     "phalanx/root/1"          /* as docs/protocol.md has it */
 #define GROUPS          64
 
 static bool

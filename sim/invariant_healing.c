@@ -173,7 +173,8 @@ check_clock(struct sim *s)
 		return;
 	core_view(s->hosts[wrong].core, &view);
 	if (!view.clock_off)
-		violated(s, 8, "the clock of n%zu is half a minute off, and it does not know", wrong);
+		violated(
+		    s, 8, "the clock of n%zu is half a minute off, and it does not know", wrong);
 }
 
 void
