@@ -145,9 +145,6 @@ options_choose(struct options *o)
 	chosen_byzantine = (uint32_t)prng_below(&prng, (uint64_t)o->nodes / 4 + 2);
 	if (prng_below(&prng, 8) == 0)
 		chosen_byzantine = (uint32_t)prng_below(&prng, (uint64_t)o->nodes / 2 + 1);
-	/* Now and then long enough that grounds, cuts and windows run out. */
-	if (prng_below(&prng, 40) == 0)
-		chosen_ms = HOUR_MS / 3 + prng_below(&prng, HOUR_MS / 6);
 	if (!o->byzantine_given)
 		o->byzantine = chosen_byzantine;
 	if (!o->faults_given)
