@@ -13,7 +13,7 @@ compile = ninja -C $(1) -j$(JOBS) $(2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral release test unit bench mutants soak lint
+        attack attack-all attack-lateral release test unit bench sweep mutants soak lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ unit: build asan ## unit tests and the simulated network only, release and sanit
 
 bench: build ## measure latency, memory, idle CPU and throughput (docs/benchmarks.md)
 	@tests/bench/run
+
+sweep: build ## simulate 10,000 seeds that no commit before this one explored
+	@tests/soak/sweep $(BUILD)/bin/phalanx-sim
 
 mutants: build ## plant each bug of sim/mutants/list: does the simulator see it? (SAMPLE=N: only so many)
 	@scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
