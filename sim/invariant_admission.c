@@ -52,7 +52,8 @@ accepted(struct sim *s, size_t host, const struct record *r)
 		if (!g->final)
 			g->sever_ms = UINT64_MAX;
 	}
-	if (!condemns(r))
+	/* Its own, under way when the round ended: written, and no reason any more. */
+	if (!condemns(r) || (r->kind == ENTRY_CERTIFICATE && r->round < g->over))
 		return;
 	g->final = g->final || r->kind != ENTRY_CERTIFICATE;
 	if (g->sever_ms == UINT64_MAX)
@@ -396,7 +397,7 @@ admission_booted(struct sim *s, size_t host)
 
 		g->sever_ms = UINT64_MAX;
 		g->over = 0;
-		g->final = false;
+		g->final = (g->held & (REASON_CONFESSION | REASON_PROOF)) != 0;
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;
 	}

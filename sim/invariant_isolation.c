@@ -322,6 +322,8 @@ isolation_booted(struct sim *s, size_t host)
 		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE &&
 		    r->round >= g->round)
 			g->held |= REASON_CERTIFICATE;
+		if (r->kind == ENTRY_PROOF)
+			g->held |= REASON_PROOF;
 		if (r->kind == ENTRY_SELF_REPORT && r->report == SELF_REPORT_CONFESSION)
 			g->held |= REASON_CONFESSION;
 		else if (r->kind == ENTRY_SELF_REPORT && r->round >= g->round)

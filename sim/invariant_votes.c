@@ -76,7 +76,7 @@ check_budget(struct sim *s, const struct electorate *e, size_t host, member_inde
 		violated(s, 11, "n%zu votes against n%u beyond its budget", host, subject);
 }
 
-/* Only an operator's word releases, and nobody who confessed. */
+/* Only an operator's word releases, and nobody who it knows confessed or contradicted itself. */
 static void
 check_release(struct sim *s, size_t host, member_index subject, uint32_t round)
 {
@@ -87,10 +87,10 @@ check_release(struct sim *s, size_t host, member_index subject, uint32_t round)
 		r = r->next;
 	if (r == NULL)
 		violated(s, 5, "n%zu votes to release n%u, and no operator asked", host, subject);
-	for (r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT); r != NULL; r = r->next)
-		if (r->report == SELF_REPORT_CONFESSION && (r->reached >> observed & 1) != 0 &&
-		    truth_is_safe(s, subject))
-			violated(s, 5, "n%zu votes to release n%u, who confessed", host, subject);
+	/* What reached it in another life, and the disk does not have, it cannot know. */
+	if (truth_of(s, host)->given[subject].final)
+		violated(s, 5, "n%zu votes to release n%u, who confessed or contradicted itself",
+		    host, subject);
 }
 
 void

@@ -37,7 +37,7 @@ struct given {
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
 	/* Since it booted, as its actions show (invariant_admission.c). */
 	uint32_t over;       /* rounds below are over */
-	bool final;          /* no RELEASE can follow */
+	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
 	uint64_t incarnation, newest; /* of its feed, what was taken from it */
 	uint64_t taken, filled_ms;    /* a bucket, in thousandths */
