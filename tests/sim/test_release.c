@@ -387,6 +387,59 @@ two_requests_at_once(void **unused)
 	world_free(w);
 }
 
+/* The newest entry on a node's disk that it wrote itself. */
+static struct span
+own_on_disk(const struct world *w, size_t node)
+{
+	const struct world_node *n = &w->nodes[node];
+
+	for (size_t i = n->disk_count; i > 0; i--)
+		if (n->disk[i - 1].own)
+			return (struct span){ n->disk[i - 1].bytes, n->disk[i - 1].size_bytes };
+	fail_msg("%c wrote nothing", (char)('a' + node));
+	return (struct span){ NULL, 0 };
+}
+
+/*
+ * A confession that nobody else holds does not keep the others from releasing,
+ * and it is not lost: its author stays locked, and whoever hears it later obeys it.
+ */
+static void
+a_confession_unheard_is_not_lost(void **unused)
+{
+	struct core_event ev = { .input = CORE_CONFESS, .confess.reason = CLASS_TAMPER };
+	struct world *w = five(POLICY_ASSUME_BREACH);
+
+	(void)unused;
+	world_touch(w, 1, "10.77.0.66");
+	world_run(w, 1000);
+	world_partition(w, 1u << 1);
+	world_event(w, 1, &ev);
+	world_run(w, 5000);
+	assert_int_equal(w->nodes[1].lock, STRENGTH_SEVER);
+	ask(w, 2, 1);
+	world_run(w, 1000);
+	assert_int_equal(world_view(w, 2, 1).round, 1);
+	assert_int_equal(w->nodes[2].held[1], STRENGTH_NONE);
+
+	world_partition(w, 0);
+	world_submit(w, 1, certificate_on_disk(w, 2, LEVEL_RELEASE));
+	world_run(w, 5000);
+	assert_int_equal(w->nodes[1].lock, STRENGTH_SEVER);
+	world_crash(w, 1);
+	world_start(w, 1);
+	world_run(w, 5000);
+	assert_int_equal(w->nodes[1].lock, STRENGTH_SEVER);
+
+	world_submit(w, 3, own_on_disk(w, 1));
+	world_run(w, 1000);
+	for (size_t i = 2; i <= HEADS; i++) {
+		assert_true(world_view(w, i, 1).confessed);
+		assert_int_equal(w->nodes[i].held[1], STRENGTH_SEVER);
+	}
+	world_free(w);
+}
+
 /*
  * A precaution that stood down may be lifted, too.  What is lifted ranks as
  * before: the next one of the day still stands down.
@@ -539,6 +592,7 @@ main(void)
 		cmocka_unit_test(a_request_lifts_what_it_names),
 		cmocka_unit_test(new_evidence_opens_the_next_round),
 		cmocka_unit_test(a_confession_is_never_lifted),
+		cmocka_unit_test(a_confession_unheard_is_not_lost),
 		cmocka_unit_test(operators_ask_and_nothing_else),
 		cmocka_unit_test(released_while_it_was_down),
 		cmocka_unit_test(who_was_away_hears_of_both),
