@@ -27,27 +27,39 @@ api_health(struct coordinator *c, const struct http_request *request, struct htt
 		.is_static = true };
 }
 
+/* What is checked, and said, of a row before and after its handler. */
+enum {
+	CORS = 1,   /* readable by allowed_origin */
+	WRITES = 2, /* by a page of this origin, if by a page */
+};
+
+/*
+ * A segment {} of a path stands for any text of 1 to LIMIT_NAME_BYTES bytes
+ * without a slash: request->segment[].  A path may have a row a method.
+ */
 static const struct endpoint_row {
 	const char *path;
 	const char *method;
 	void (*handle)(struct coordinator *, const struct http_request *, struct http_reply *);
-	bool cors; /* readable by allowed_origin */
+	unsigned flags;
 } endpoints[] = {
-	{ "/healthz", "GET", api_health, false },
-	{ "/register", "POST", api_register, false },
-	{ "/peers", "GET", api_peers, false },
-	{ "/api/telemetry", "POST", api_telemetry, false },
-	{ "/api/topology", "GET", api_topology, true },
-	{ "/api/report/submit", "POST", api_report_submit, true },
-	{ "/api/report", "GET", api_report, true },
-	{ "/api/v1/entries", "POST", api_entries, false },
-	{ "/api/v1/state", "GET", api_state, true },
-	{ "/api/v1/incidents", "GET", api_incidents, true },
-	{ "/api/v1/events", "GET", api_events, true },
-	{ "/api/v1/releases", "GET", api_releases, false },
-	{ "/api/v1/roster", "GET", api_roster, false },
-	{ "/metrics", "GET", api_metrics, false },
+	{ "/healthz", "GET", api_health, 0 },
+	{ "/register", "POST", api_register, WRITES },
+	{ "/peers", "GET", api_peers, 0 },
+	{ "/api/telemetry", "POST", api_telemetry, WRITES },
+	{ "/api/topology", "GET", api_topology, CORS },
+	{ "/api/report/submit", "POST", api_report_submit, CORS | WRITES },
+	{ "/api/report", "GET", api_report, CORS },
+	{ "/api/v1/entries", "POST", api_entries, WRITES },
+	{ "/api/v1/state", "GET", api_state, CORS },
+	{ "/api/v1/incidents", "GET", api_incidents, CORS },
+	{ "/api/v1/events", "GET", api_events, CORS },
+	{ "/api/v1/releases", "GET", api_releases, 0 },
+	{ "/api/v1/roster", "GET", api_roster, 0 },
+	{ "/metrics", "GET", api_metrics, 0 },
 };
+
+#define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
 
 /* "Host: name:port" without the port, without brackets. */
 static bool
@@ -117,10 +129,33 @@ is_method(const struct http_request *request, const char *method)
 }
 
 static void
-refuse_method(struct http_reply *reply, const char *method)
+refuse_method(struct http_reply *reply, const char *methods)
 {
-	reply_error(reply, 405, "use %s here", method);
-	reply->allow = strcmp(method, "GET") == 0 ? "GET, HEAD" : method;
+	reply_error(reply, 405, "use %s here", methods);
+	reply->allow = methods;
+}
+
+/* Does the path fit the row's, and with what in its {}? */
+static bool
+matches(const char *row, const char *path, char segment[HTTP_SEGMENTS][HTTP_SEGMENT_ROOM])
+{
+	size_t count = 0, length;
+
+	while (*row != '\0') {
+		if (strncmp(row, "{}", 2) != 0) {
+			if (*row++ != *path++)
+				return false;
+			continue;
+		}
+		length = strcspn(path, "/");
+		if (length == 0 || length >= HTTP_SEGMENT_ROOM || count == HTTP_SEGMENTS)
+			return false;
+		memcpy(segment[count], path, length);
+		segment[count++][length] = '\0';
+		row += 2;
+		path += length;
+	}
+	return *path == '\0';
 }
 
 static void
@@ -153,19 +188,43 @@ static void
 serve_endpoint(struct coordinator *c, const struct endpoint_row *row,
     const struct http_request *request, struct http_reply *reply)
 {
-	if (!is_method(request, row->method)) {
-		refuse_method(reply, row->method);
-	} else if (request->too_large) {
+	if (request->too_large) {
 		reply_error(reply, 413, "the body is over %d bytes; send less at a time",
 		    LIMIT_HTTP_BODY_BYTES);
 		reply->close = true;
-	} else if (strcmp(row->method, "POST") == 0 && !origin_is_ours(c, request)) {
+	} else if ((row->flags & WRITES) != 0 && !origin_is_ours(c, request)) {
 		reply_error(reply, 403, "a page of another origin may not write here");
 	} else {
 		row->handle(c, request, reply);
 	}
-	if (row->cors)
+	if ((row->flags & CORS) != 0)
 		reply->cors_origin = c->settings->allowed_origin;
+}
+
+/* False: no row has this path. */
+static bool
+route_endpoint(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
+{
+	static char methods[64]; /* until the reply has been sent off; one thread */
+	struct http_request matched = *request;
+	size_t used = 0;
+
+	for (size_t i = 0; i < ENDPOINTS; i++) {
+		const struct endpoint_row *row = &endpoints[i];
+
+		if (!matches(row->path, request->path, matched.segment))
+			continue;
+		if (is_method(request, row->method)) {
+			serve_endpoint(c, row, &matched, reply);
+			return true;
+		}
+		used += (size_t)snprintf(methods + used, sizeof(methods) - used, "%s%s",
+		    used > 0 ? ", " : "",
+		    strcmp(row->method, "GET") == 0 ? "GET, HEAD" : row->method);
+	}
+	if (used > 0)
+		refuse_method(reply, methods);
+	return used > 0;
 }
 
 static void
@@ -179,15 +238,12 @@ route(struct coordinator *c, const struct http_request *request, struct http_rep
 		    "coordinator.conf");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
-		if (strcmp(request->path, endpoints[i].path) == 0) {
-			serve_endpoint(c, &endpoints[i], request, reply);
-			return;
-		}
+	if (route_endpoint(c, request, reply))
+		return;
 	if ((asset = find_asset(request->path)) == NULL)
 		reply_error(reply, 404, "no such page; the dashboard is at /");
 	else if (!is_method(request, "GET"))
-		refuse_method(reply, "GET");
+		refuse_method(reply, "GET, HEAD");
 	else
 		serve_asset(asset, request, reply);
 }

@@ -7,8 +7,12 @@
 #define COORDINATOR_HTTPD_H
 #include <stdbool.h>
 #include "base/err.h"
+#include "base/limits.h"
 #include "core/types.h"
 #include "sys/loop.h"
+
+#define HTTP_SEGMENTS     2
+#define HTTP_SEGMENT_ROOM (LIMIT_NAME_BYTES + 1)
 
 struct httpd;           /* opaque */
 struct MHD_Connection;
@@ -17,6 +21,7 @@ struct http_request {
 	struct MHD_Connection *connection;
 	const char *method;
 	const char *path; /* no query */
+	char segment[HTTP_SEGMENTS][HTTP_SEGMENT_ROOM]; /* what stands for the row's {} */
 	const char *host; /* as sent; NULL: none */
 	const char *origin;
 	struct address peer;  /* the far end */
