@@ -24,6 +24,7 @@ struct coordinator {
 	struct httpd *httpd;
 	struct events *events;
 	struct store *store;
+	struct identity *identity;
 	struct roster *roster; /* NULL: none loaded */
 	struct registry *registry;
 	struct ledger *ledger; /* NULL without a roster */

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "coordinator/coordinator.h"
+#include "coordinator/identity.h"
 #include "coordinator/sockets.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
@@ -179,6 +180,7 @@ open_all(struct coordinator *c, struct sockets *sockets)
 	enum err err;
 
 	if ((err = make_state_dir(c->settings->state_dir)) != ERR_OK ||
+	    (err = identity_open(c->settings->state_dir, &c->identity)) != ERR_OK ||
 	    (err = load_roster(c)) != ERR_OK ||
 	    (err = store_open(c->settings->state_dir, &c->store)) != ERR_OK ||
 	    (err = registry_new(c->roster, &c->registry)) != ERR_OK ||
@@ -207,6 +209,7 @@ close_all(struct coordinator *c)
 	ledger_free(c->ledger);
 	roster_free(c->roster);
 	store_close(c->store);
+	identity_close(c->identity);
 	free(c->state.text);
 	free(c->incidents.text);
 	free(c->topology.text);
