@@ -440,6 +440,12 @@ objects_newest(const struct objects *s, member_index author)
 	return s->newest[author];
 }
 
+void
+objects_expect(const struct objects *s, member_index author)
+{
+	__builtin_prefetch(&s->newest[author]);
+}
+
 static uint64_t
 first_bytes(const struct hash *h)
 {

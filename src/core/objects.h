@@ -99,6 +99,8 @@ MUST_USE enum err objects_hold(struct objects *, struct object *, bool in_tree);
  */
 bool objects_set_newest(struct objects *, struct object *, uint64_t now_ms);
 const struct object *objects_newest(const struct objects *, member_index author);
+/* objects_newest() of this author will be asked for soon. */
+void objects_expect(const struct objects *, member_index author);
 /* No entry of this author is its newest any more. */
 void objects_forget_newest(struct objects *, member_index author, uint64_t now_ms);
 /* It is held, but no longer found by its place. */
