@@ -11,24 +11,27 @@
 
 #define LABEL           "phalanx"
 #define COMPONENTS      "(\"@method\" \"@authority\" \"@path\" \"content-digest\")"
+#define RESPONSE_LABEL  "coordinator"
+#define RESPONSE_ALONE  "(\"@status\" \"content-digest\")"
+#define RESPONSE_BOUND  "(\"@status\" \"content-digest\" \"@method\";req \"@path\";req)"
 #define DIGEST          "sha-256"
 #define HASH_CHARS      BASE64_CHARS(32)
 #define SIGNATURE_CHARS BASE64_CHARS(64)
 
 enum { CREATED = 1, NONCE, KEY_ID, ALGORITHM };
 
+/* ---- writing ---------------------------------------------------------------- */
+
 /* RFC 9421, 2.3: the parameters in the order of the Signature-Input they stand in. */
 static enum err
-write_parameters(const struct http_signature_input *in, char out[HTTP_SIGNATURE_HEADER_BYTES],
-    size_t *size_bytes)
+write_parameters(const struct http_signature_input *in, char out[HTTP_SIGNATURE_HEADER_BYTES])
 {
 	static const uint8_t usual[HTTP_SIGNATURE_PARAMETERS] = { CREATED, NONCE, KEY_ID,
 		ALGORITHM };
 	const uint8_t *order = in->order[0] == 0 ? usual : in->order;
-	size_t used = sizeof(COMPONENTS) - 1;
 	char hex[HEX_ROOM(16)];
+	size_t used = 0;
 
-	memcpy(out, COMPONENTS, sizeof(COMPONENTS));
 	for (size_t i = 0; i < HTTP_SIGNATURE_PARAMETERS; i++) {
 		char *at = out + used;
 		size_t room = HTTP_SIGNATURE_HEADER_BYTES - used;
@@ -52,29 +55,80 @@ write_parameters(const struct http_signature_input *in, char out[HTTP_SIGNATURE_
 			return ERR_RANGE;
 		}
 	}
-	*size_bytes = used;
 	return ERR_OK;
 }
 
 static void
-write_digest(const struct http_signature_input *in, char out[HTTP_SIGNATURE_HEADER_BYTES])
+write_response_parameters(
+    const struct http_response_signature *in, char out[HTTP_SIGNATURE_HEADER_BYTES])
+{
+	char nonce[HEX_ROOM(16)], key[HEX_ROOM(32)];
+
+	hex_format(in->nonce, sizeof(in->nonce), nonce);
+	hex_format(in->key, sizeof(in->key), key);
+	snprintf(out, HTTP_SIGNATURE_HEADER_BYTES,
+	    ";created=%" PRIu64 "%s%s%s;keyid=\"%s\";alg=\"ed25519\"", in->created_s,
+	    in->method != NULL ? ";nonce=\"" : "", in->method != NULL ? nonce : "",
+	    in->method != NULL ? "\"" : "", key);
+}
+
+static void
+write_digest(const uint8_t content_sha256[32], char out[HTTP_SIGNATURE_HEADER_BYTES])
 {
 	char hash[HASH_CHARS + 1];
 
-	hash[base64_encode(in->content_sha256, sizeof(in->content_sha256), hash)] = '\0';
+	hash[base64_encode(content_sha256, 32, hash)] = '\0';
 	snprintf(out, HTTP_SIGNATURE_HEADER_BYTES, DIGEST "=:%s:", hash);
+}
+
+static void
+write_signature(
+    const char *label, const uint8_t signature[64], char out[HTTP_SIGNATURE_HEADER_BYTES])
+{
+	char text[SIGNATURE_CHARS + 1];
+
+	text[base64_encode(signature, 64, text)] = '\0';
+	snprintf(out, HTTP_SIGNATURE_HEADER_BYTES, "%s=:%s:", label, text);
 }
 
 /* Nothing that could begin a line of its own. */
 static bool
-is_plain(const char *text)
+is_plain(const char *text, char least)
 {
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++)
-		if (*text <= ' ' || *text > '~')
+		if (*text < least || *text > '~')
 			return false;
 	return true;
+}
+
+enum err
+http_signature_compose(const struct http_component *components, size_t count,
+    const char *parameters, char out[HTTP_SIGNATURE_BASE_BYTES], size_t *size_bytes)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_plain(components[i].value, ' '))
+			return ERR_MALFORMED;
+		used += (size_t)snprintf(out + used, HTTP_SIGNATURE_BASE_BYTES - used, "%s: %s\n",
+		    components[i].name, components[i].value);
+		if (used >= HTTP_SIGNATURE_BASE_BYTES)
+			return ERR_OVERSIZE;
+	}
+	used += (size_t)snprintf(
+	    out + used, HTTP_SIGNATURE_BASE_BYTES - used, "\"@signature-params\": (");
+	for (size_t i = 0; i < count && used < HTTP_SIGNATURE_BASE_BYTES; i++)
+		used += (size_t)snprintf(out + used, HTTP_SIGNATURE_BASE_BYTES - used, "%s%s",
+		    i > 0 ? " " : "", components[i].name);
+	if (used < HTTP_SIGNATURE_BASE_BYTES)
+		used += (size_t)snprintf(
+		    out + used, HTTP_SIGNATURE_BASE_BYTES - used, ")%s", parameters);
+	if (used >= HTTP_SIGNATURE_BASE_BYTES)
+		return ERR_OVERSIZE;
+	*size_bytes = used;
+	return ERR_OK;
 }
 
 enum err
@@ -83,28 +137,42 @@ http_signature_base(
 {
 	char parameters[HTTP_SIGNATURE_HEADER_BYTES], digest[HTTP_SIGNATURE_HEADER_BYTES];
 	char authority[256];
-	size_t unused, length = strlen(in->authority);
+	const struct http_component components[] = { { "\"@method\"", in->method },
+		{ "\"@authority\"", authority }, { "\"@path\"", in->path },
+		{ "\"content-digest\"", digest } };
+	size_t length = strlen(in->authority);
 	enum err err;
-	int n;
 
-	if (!is_plain(in->method) || !is_plain(in->authority) || !is_plain(in->path))
+	if (!is_plain(in->method, '!') || !is_plain(in->authority, '!') || !is_plain(in->path, '!'))
 		return ERR_MALFORMED;
 	if (length >= sizeof(authority))
 		return ERR_OVERSIZE;
 	/* RFC 9421, 2.2.3: the authority is normalised to lower case. */
 	for (size_t i = 0; i <= length; i++)
 		authority[i] = (char)tolower((unsigned char)in->authority[i]);
-	if ((err = write_parameters(in, parameters, &unused)) != ERR_OK)
+	if ((err = write_parameters(in, parameters)) != ERR_OK)
 		return err;
-	write_digest(in, digest);
-	n = snprintf(out, HTTP_SIGNATURE_BASE_BYTES,
-	    "\"@method\": %s\n\"@authority\": %s\n\"@path\": %s\n\"content-digest\": %s\n"
-	    "\"@signature-params\": %s",
-	    in->method, authority, in->path, digest, parameters);
-	if (n >= HTTP_SIGNATURE_BASE_BYTES)
-		return ERR_OVERSIZE;
-	*size_bytes = (size_t)n;
-	return ERR_OK;
+	write_digest(in->content_sha256, digest);
+	return http_signature_compose(components, 4, parameters, out, size_bytes);
+}
+
+enum err
+http_response_base(const struct http_response_signature *in, char out[HTTP_SIGNATURE_BASE_BYTES],
+    size_t *size_bytes)
+{
+	char parameters[HTTP_SIGNATURE_HEADER_BYTES], digest[HTTP_SIGNATURE_HEADER_BYTES];
+	char status[16];
+	const struct http_component components[] = { { "\"@status\"", status },
+		{ "\"content-digest\"", digest }, { "\"@method\";req", in->method },
+		{ "\"@path\";req", in->path } };
+
+	if (in->method != NULL && (!is_plain(in->method, '!') || !is_plain(in->path, '!')))
+		return ERR_MALFORMED;
+	snprintf(status, sizeof(status), "%u", in->status);
+	write_response_parameters(in, parameters);
+	write_digest(in->content_sha256, digest);
+	return http_signature_compose(
+	    components, in->method != NULL ? 4 : 2, parameters, out, size_bytes);
 }
 
 enum err
@@ -112,20 +180,44 @@ http_signature_headers(const struct http_signature_input *in, const uint8_t sign
     char digest[HTTP_SIGNATURE_HEADER_BYTES], char input[HTTP_SIGNATURE_HEADER_BYTES],
     char value[HTTP_SIGNATURE_HEADER_BYTES])
 {
-	char parameters[HTTP_SIGNATURE_HEADER_BYTES], text[SIGNATURE_CHARS + 1];
-	size_t used;
+	char parameters[HTTP_SIGNATURE_HEADER_BYTES];
 	enum err err;
-	int n;
 
-	if ((err = write_parameters(in, parameters, &used)) != ERR_OK)
+	if ((err = write_parameters(in, parameters)) != ERR_OK)
 		return err;
-	n = snprintf(input, HTTP_SIGNATURE_HEADER_BYTES, LABEL "=%s", parameters);
-	if (n >= HTTP_SIGNATURE_HEADER_BYTES)
+	if (snprintf(input, HTTP_SIGNATURE_HEADER_BYTES, LABEL "=" COMPONENTS "%s", parameters) >=
+	    HTTP_SIGNATURE_HEADER_BYTES)
 		return ERR_OVERSIZE;
-	write_digest(in, digest);
-	text[base64_encode(signature, 64, text)] = '\0';
-	snprintf(value, HTTP_SIGNATURE_HEADER_BYTES, LABEL "=:%s:", text);
+	write_digest(in->content_sha256, digest);
+	write_signature(LABEL, signature, value);
 	return ERR_OK;
+}
+
+enum err
+http_response_headers(const struct http_response_signature *in, const uint8_t signature[64],
+    char digest[HTTP_SIGNATURE_HEADER_BYTES], char input[HTTP_SIGNATURE_HEADER_BYTES],
+    char value[HTTP_SIGNATURE_HEADER_BYTES])
+{
+	char parameters[HTTP_SIGNATURE_HEADER_BYTES];
+
+	write_response_parameters(in, parameters);
+	if (snprintf(input, HTTP_SIGNATURE_HEADER_BYTES, RESPONSE_LABEL "=%s%s",
+	        in->method != NULL ? RESPONSE_BOUND : RESPONSE_ALONE,
+	        parameters) >= HTTP_SIGNATURE_HEADER_BYTES)
+		return ERR_OVERSIZE;
+	write_digest(in->content_sha256, digest);
+	write_signature(RESPONSE_LABEL, signature, value);
+	return ERR_OK;
+}
+
+void
+http_accept_signature(const uint8_t nonce[16], char out[HTTP_SIGNATURE_HEADER_BYTES])
+{
+	char hex[HEX_ROOM(16)];
+
+	snprintf(out, HTTP_SIGNATURE_HEADER_BYTES,
+	    RESPONSE_LABEL "=" RESPONSE_BOUND ";created;nonce=\"%s\";keyid;alg=\"ed25519\"",
+	    hex_format(nonce, 16, hex));
 }
 
 /* ---- reading ---------------------------------------------------------------- */
@@ -171,11 +263,13 @@ read_number(const char **at, uint64_t *out)
 }
 
 static bool
-read_hex(const char **at, uint8_t out[16])
+read_hex(const char **at, uint8_t *out, size_t size_bytes)
 {
-	if (!step(at, "\"") || strlen(*at) < 33 || !hex_parse(*at, 32, out, 16))
+	size_t digits = 2 * size_bytes;
+
+	if (!step(at, "\"") || strlen(*at) <= digits || !hex_parse(*at, digits, out, size_bytes))
 		return false;
-	*at += 32;
+	*at += digits;
 	return step(at, "\"");
 }
 
@@ -186,9 +280,9 @@ read_parameter(const char **at, struct http_signature_input *out)
 	if (step(at, "created="))
 		return read_number(at, &out->created_s) ? CREATED : 0;
 	if (step(at, "nonce="))
-		return read_hex(at, out->nonce) ? NONCE : 0;
+		return read_hex(at, out->nonce, sizeof(out->nonce)) ? NONCE : 0;
 	if (step(at, "keyid="))
-		return read_hex(at, out->key_id) ? KEY_ID : 0;
+		return read_hex(at, out->key_id, sizeof(out->key_id)) ? KEY_ID : 0;
 	return step(at, "alg=\"ed25519\"") ? ALGORITHM : 0;
 }
 
@@ -231,4 +325,55 @@ http_signature_parse(const char *digest, const char *input, const char *value,
 	out->created_s = found.created_s;
 	memcpy(signature, bytes, sizeof(bytes));
 	return ERR_OK;
+}
+
+static enum err
+read_response_input(const char *at, bool has_nonce, struct http_response_signature *out)
+{
+	if (!step(&at, RESPONSE_LABEL "=") ||
+	    !step(&at, has_nonce ? RESPONSE_BOUND : RESPONSE_ALONE))
+		return ERR_MALFORMED;
+	if (!step(&at, ";created=") || !read_number(&at, &out->created_s))
+		return ERR_UNKNOWN_FIELD;
+	if (has_nonce && (!step(&at, ";nonce=") || !read_hex(&at, out->nonce, sizeof(out->nonce))))
+		return ERR_UNKNOWN_FIELD;
+	if (!step(&at, ";keyid=") || !read_hex(&at, out->key, sizeof(out->key)))
+		return ERR_UNKNOWN_FIELD;
+	return strcmp(at, ";alg=\"ed25519\"") == 0 ? ERR_OK : ERR_UNKNOWN_FIELD;
+}
+
+enum err
+http_response_parse(const char *digest, const char *input, const char *value, bool has_nonce,
+    struct http_response_signature *out, uint8_t signature[64])
+{
+	struct http_response_signature found = *out;
+	uint8_t bytes[64];
+	enum err err;
+
+	if ((err = read_bytes(digest, DIGEST, found.content_sha256, 32)) != ERR_OK ||
+	    (err = read_response_input(input, has_nonce, &found)) != ERR_OK ||
+	    (err = read_bytes(value, RESPONSE_LABEL, bytes, sizeof(bytes))) != ERR_OK)
+		return err;
+	*out = found;
+	memcpy(signature, bytes, sizeof(bytes));
+	return ERR_OK;
+}
+
+bool
+http_request_nonce(const char *accept, const char *input, uint8_t out[16])
+{
+	static const char name[] = ";nonce=";
+	const char *text = input != NULL ? input : accept;
+	const char *label = input != NULL ? LABEL "=(" : RESPONSE_LABEL "=(";
+	const char *at;
+	uint8_t nonce[16];
+
+	if (text == NULL || strncmp(text, label, strlen(label)) != 0 ||
+	    (at = strstr(text, name)) == NULL)
+		return false;
+	at += sizeof(name) - 1;
+	if (!read_hex(&at, nonce, sizeof(nonce)))
+		return false;
+	memcpy(out, nonce, sizeof(nonce));
+	return true;
 }
