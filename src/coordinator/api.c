@@ -11,6 +11,7 @@
 #include "coordinator/assets.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/reply.h"
+#include "coordinator/seal.h"
 #include "sys/log.h"
 
 static void
@@ -254,6 +255,7 @@ api_handle(void *context, const struct http_request *request, struct http_reply 
 	struct coordinator *c = context;
 
 	route(c, request, reply);
+	seal_reply(c->identity, request, reply);
 	/* A damaged database is set aside at the next start, when nothing has it open. */
 	if (store_is_broken(c->store)) {
 		log_error("store: the database is damaged; stopping, so that the next start sets "

@@ -15,6 +15,7 @@ struct cached {
 	char *text;
 	size_t size_bytes;
 	uint64_t at_ms;
+	struct hash digest; /* SHA-256 of the text */
 };
 
 struct coordinator {

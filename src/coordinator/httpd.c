@@ -285,6 +285,14 @@ set_headers(struct MHD_Response *response, const struct http_reply *reply)
 		     MHD_add_response_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN,
 		         reply->cors_origin) &&
 		     MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin");
+	for (size_t i = 0; i < HTTP_FIELDS && reply->fields[i].name != NULL; i++)
+		ok = ok && MHD_add_response_header(
+		               response, reply->fields[i].name, reply->fields[i].value);
+	if (reply->seal.is_set)
+		ok = ok &&
+		     MHD_add_response_header(response, "Content-Digest", reply->seal.digest) &&
+		     MHD_add_response_header(response, "Signature-Input", reply->seal.input) &&
+		     MHD_add_response_header(response, "Signature", reply->seal.value);
 	if (reply->close)
 		ok = ok && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	return ok;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "core/types.h"
+#include "http/signature.h"
 #include "sys/loop.h"
 
 #define HTTP_SEGMENTS     2
@@ -44,6 +45,19 @@ struct http_stream {
 	void *context;
 };
 
+#define HTTP_FIELDS 8
+
+struct http_field {
+	const char *name, *value; /* the value lives until the answer is composed */
+};
+
+/* The three fields that sign an answer: coordinator/seal.h. */
+struct http_seal {
+	bool is_set;
+	char digest[HTTP_SIGNATURE_HEADER_BYTES], input[HTTP_SIGNATURE_HEADER_BYTES],
+	    value[HTTP_SIGNATURE_HEADER_BYTES];
+};
+
 struct http_reply {
 	unsigned status;
 	const char *type;    /* Content-Type; NULL: none */
@@ -53,7 +67,10 @@ struct http_reply {
 	const char *etag;    /* then it may be cached, else no-store */
 	const char *allow;   /* Allow, for 405 */
 	const char *cors_origin; /* Access-Control-Allow-Origin */
+	struct http_field fields[HTTP_FIELDS]; /* others; the first without a name ends them */
 	bool close;
+	const struct hash *body_digest; /* SHA-256 of the body where it is known; NULL: not yet */
+	struct http_seal seal;
 	struct http_stream stream; /* read NULL: none */
 };
 

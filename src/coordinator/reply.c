@@ -6,6 +6,7 @@
 #include <time.h>
 #include "base/hex.h"
 #include "coordinator/reply.h"
+#include "sys/crypto.h"
 
 #define TYPE_JSON "application/json"
 
@@ -57,6 +58,7 @@ reply_cached(const struct coordinator *c, const struct cached *cached, struct ht
 		return false;
 	memcpy(copy, cached->text, cached->size_bytes);
 	reply_text(reply, TYPE_JSON, copy, cached->size_bytes);
+	reply->body_digest = &cached->digest;
 	return true;
 }
 
@@ -64,6 +66,8 @@ void
 reply_and_cache(
     const struct coordinator *c, struct cached *cached, json_t *value, struct http_reply *reply)
 {
+	const struct crypto *crypto = crypto_sodium();
+
 	reply_json(reply, value);
 	if (registry_count(c->registry) <= LIMIT_STATE_NODES || reply->status != 200)
 		return;
@@ -74,6 +78,8 @@ reply_and_cache(
 	memcpy(cached->text, reply->body, reply->body_bytes);
 	cached->size_bytes = reply->body_bytes;
 	cached->at_ms = loop_now_ms();
+	crypto->sha256(crypto->context, "", reply->body, reply->body_bytes, &cached->digest);
+	reply->body_digest = &cached->digest;
 }
 
 void
