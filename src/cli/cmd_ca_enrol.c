@@ -212,6 +212,25 @@ parse_role(const char *text, enum role *out)
 	return true;
 }
 
+/* Each on a store read anew: it is judged by those before it, too. */
+static bool
+enrol_file(const struct enrol_options *options, const char *path)
+{
+	struct ca_request_text request = { 0 };
+	struct ca_log log = { 0 };
+	struct ca_store store;
+	bool good;
+
+	if (!ca_store_open(options->directory, &store))
+		return false;
+	good = ca_request_read(path, &request) && ca_log_open(&store, &log) &&
+	       (log.roster == NULL || ca_log_catch_up(&log)) &&
+	       enrol(&store, options, &request, &log);
+	ca_log_close(&log);
+	ca_store_close(&store);
+	return good;
+}
+
 int
 ca_enrol(int argc, char **argv)
 {
@@ -219,9 +238,6 @@ ca_enrol(int argc, char **argv)
 		{ "group", required_argument, NULL, 'g' }, { "role", required_argument, NULL, 'r' },
 		{ "days", required_argument, NULL, 'n' }, { 0 } };
 	struct enrol_options chosen = { .days = DEFAULT_DAYS, .role = ROLE_NODE };
-	struct ca_request_text request = { 0 };
-	struct ca_log log = { 0 };
-	struct ca_store store;
 	bool good = true;
 	int c;
 
@@ -240,17 +256,12 @@ ca_enrol(int argc, char **argv)
 	}
 	if (!good)
 		return EXIT_USAGE;
-	if (chosen.directory == NULL || optind != argc - 1) {
+	if (chosen.directory == NULL || optind == argc) {
 		ca_complain("enrol --dir DIR [--group TOKEN] [--role node|operator|coordinator] "
-		            "[--days N] REQUEST.json");
+		            "[--days N] REQUEST.json…");
 		return EXIT_USAGE;
 	}
-	if (!ca_store_open(chosen.directory, &store))
-		return EXIT_FAILED;
-	good = ca_request_read(argv[optind], &request) && ca_log_open(&store, &log) &&
-	       (log.roster == NULL || ca_log_catch_up(&log)) &&
-	       enrol(&store, &chosen, &request, &log);
-	ca_log_close(&log);
-	ca_store_close(&store);
+	for (; good && optind < argc; optind++)
+		good = enrol_file(&chosen, argv[optind]);
 	return good ? EXIT_OK : EXIT_FAILED;
 }

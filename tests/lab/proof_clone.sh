@@ -18,7 +18,7 @@ on lab bash -e <<-'SH'
 	mkdir -p /run/lab/node-x
 	cp -a /run/lab/node-e/state /run/lab/node-x/
 	sed s,node-e/state,node-x/state, /run/lab/node-e/phalanx.conf >/run/lab/node-x/phalanx.conf
-	echo x >>/run/lab/joined
+	echo node-x 34 node-x >>/run/lab/hosts
 SH
 daemon start e
 daemon start x
