@@ -190,6 +190,9 @@ check_first_sync(struct sim *s, size_t host)
 	size_t groups = 0, unequal = 0;
 	struct core_view view;
 
+	/* Between two entries of one message it may have held what they hold. */
+	if (w->many_ms == s->now_ms)
+		return;
 	core_view(s->hosts[host].core, &view);
 	for (size_t i = 0; i < net->link_count && groups < GROUPS; i++) {
 		member_index peer = s->hosts[net->peers[i]].member;
@@ -261,7 +264,8 @@ admission_delivered(struct sim *s, size_t host, size_t from, const struct payloa
 			w->given[p->records[i]->subject].grounds_ms = s->now_ms;
 	w->hears = s->hosts[from].member;
 	w->hears_directly = false;
-	w->hears_many = p->record_count > 1;
+	if (p->record_count > 1)
+		w->many_ms = s->now_ms;
 	if (envelope_parse(p->bytes, p->size_bytes, &envelope) != ERR_OK)
 		return;
 	w->hears_directly = envelope.is_signed;
@@ -291,7 +295,7 @@ check_release(struct sim *s, size_t host, member_index subject)
 	struct core_member_view v;
 
 	if (truth_of(s, host)->given[subject].grounds_ms == s->now_ms &&
-	    truth_of(s, host)->hears_many)
+	    truth_of(s, host)->many_ms == s->now_ms)
 		return;
 	core_view_member(s->hosts[host].core, subject, &v);
 	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_RELEASE); r != NULL;

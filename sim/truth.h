@@ -66,7 +66,7 @@ struct witnessed {
 	uint64_t booted_ms, checks_at_boot;
 	uint64_t stepped_ms; /* its last step */
 	member_index hears;  /* whose message this step is about */
-	bool hears_many;
+	uint64_t many_ms;    /* a message with several entries came then */
 	bool hears_directly; /* one entry, not an answer of anti-entropy */
 };
 

@@ -43,7 +43,7 @@ keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 	struct core_action *action;
 
 	/* The feed of a convicted author has no order any more. */
-	if (is_convicted(c, a->author) ||
+	if (a->loose || is_convicted(c, a->author) ||
 	    (o = objects_make(a->bytes, &a->entry, &a->hash, a->author)) == NULL)
 		return false;
 	o->proven = proven;
@@ -447,7 +447,7 @@ accept(struct core *c, const struct arrival *a)
 		return ERR_NOMEM;
 	describe(c, o, a);
 	o->proven = true;
-	o->loose = is_convicted(c, a->author);
+	o->loose = a->loose;
 	o->receipted = a->via == VIA_DISK; /* enforced before, in another life */
 	set_life(c, o, a->age_ms);
 	if ((err = objects_hold(&c->objects, o, o->tree_until_ms > c->now_ms)) != ERR_OK) {
@@ -470,7 +470,7 @@ accept(struct core *c, const struct arrival *a)
 	if (a->entry.header.incarnation == member_of(c, a->author)->incarnation)
 		replay_mark(&peer_of(c, a->author)->author.replay, a->entry.header.sequence);
 	/* By now its author may stand convicted, of its own making. */
-	if (!is_convicted(c, a->author))
+	if (!a->loose && !is_convicted(c, a->author))
 		(void)objects_set_newest(&c->objects, o, c->now_ms);
 	if (a->via != VIA_DISK)
 		pass_on(c, o, a);
@@ -521,7 +521,7 @@ check_order(struct core *c, const struct arrival *a, bool *held)
 	const struct object *o =
 	    objects_by_place(&c->objects, a->author, h->incarnation, h->sequence);
 
-	if (is_convicted(c, a->author))
+	if (a->loose)
 		o = objects_by_hash(&c->objects, &a->hash);
 	*held = o != NULL && hash_equal(&o->hash, &a->hash);
 	if (*held)
@@ -542,8 +542,11 @@ admit_proven(struct core *c, struct arrival *a)
 	bool held;
 	enum err err;
 
-	if ((err = conviction_look(c, a)) != ERR_OK)
+	/* On the disk the Proof of it may come later; what proves itself was obeyed then, and is now. */
+	err = conviction_look(c, a);
+	if (err != ERR_OK && (a->via != VIA_DISK || !conviction_proves_itself(a->entry.kind)))
 		return err;
+	a->loose = err != ERR_OK || is_convicted(c, a->author);
 	if ((err = check_age(c, a)) != ERR_OK || (err = check_epoch(c, a)) != ERR_OK)
 		return err;
 	if ((err = check_order(c, a, &held)) != ERR_OK || held)

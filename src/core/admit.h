@@ -38,6 +38,7 @@ struct arrival {
 	struct entry entry;
 	struct hash key;
 	uint64_t age_ms;
+	bool loose;          /* its author contradicts itself: it has no place in a feed */
 };
 
 /* via, from and bytes are set, author is MEMBER_NONE.  OK: it is held now, or was, or says nothing new. */

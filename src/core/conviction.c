@@ -16,8 +16,8 @@ is_convicted(const struct core *c, member_index member)
 	return peer_of(c, member)->incident.proof != NULL;
 }
 
-static bool
-proves_itself(enum entry_kind kind)
+bool
+conviction_proves_itself(enum entry_kind kind)
 {
 	return kind == ENTRY_CERTIFICATE || kind == ENTRY_PROOF || kind == ENTRY_RELEASE;
 }
@@ -25,7 +25,7 @@ proves_itself(enum entry_kind kind)
 bool
 conviction_silences(const struct core *c, member_index author, enum entry_kind kind)
 {
-	return is_convicted(c, author) && !proves_itself(kind);
+	return is_convicted(c, author) && !conviction_proves_itself(kind);
 }
 
 /* ---- finding it --------------------------------------------------------------- */
@@ -184,7 +184,7 @@ silence(struct core *c, member_index culprit)
 
 		if (o->author != culprit)
 			continue;
-		if (proves_itself(o->kind))
+		if (conviction_proves_itself(o->kind))
 			objects_unplace(&c->objects, o);
 		else
 			prune_object(c, o);

@@ -29,6 +29,8 @@ struct convictions {
 };
 
 void conviction_free(struct core *);
+/* Does such an entry count whoever wrote it? */
+bool conviction_proves_itself(enum entry_kind);
 /* Is the entry's author convicted, and is the entry worth nothing without its word? */
 bool conviction_silences(const struct core *, member_index author, enum entry_kind);
 /* What is held at this place of a feed, right beside it, or as its newest, and says otherwise. */

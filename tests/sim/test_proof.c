@@ -4,6 +4,7 @@
  * and all agree again.
  */
 #include <inttypes.h>
+#include "core/ballot.h"
 #include "core/proof.h"
 #include "sim/checker.h"
 
@@ -313,6 +314,84 @@ a_proof_outlives_a_restart(void **unused)
 	world_free(w);
 }
 
+/* Ballots of a, c and d against e. */
+static struct entry
+certificate_against_e(const struct world *w)
+{
+	static const uint8_t voters[1] = { 1u << 0 | 1u << 2 | 1u << 3 };
+	static uint8_t signatures[3 * sizeof(struct signature)];
+	struct entry e = { .kind = ENTRY_CERTIFICATE };
+	struct ballot b = { .level = LEVEL_QUARANTINE,
+		.mesh = w->mesh.id,
+		.epoch = 1,
+		.subject = world_member(w, 4)->id,
+		.window = ballot_window(MESH_TIME_MS + w->now_ms) };
+	size_t count = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		struct signature signature = mesh_vote(world_member(w, i), &b);
+
+		if (i != CULPRIT)
+			memcpy(signatures + count++ * sizeof(signature), &signature,
+			    sizeof(signature));
+	}
+	e.certificate = (struct certificate){ .level = b.level,
+		.subject = b.subject,
+		.epoch = b.epoch,
+		.window = b.window,
+		.voters = { voters, sizeof(voters) },
+		.signatures = { signatures, sizeof(signatures) } };
+	return e;
+}
+
+static void
+swap_lines(struct world_node *n, size_t a, size_t b)
+{
+	struct disk_entry line = n->disk[a];
+
+	n->disk[a] = n->disk[b];
+	n->disk[b] = line;
+}
+
+/*
+ * What proves itself holds whoever wrote it: a certificate by the culprit is
+ * in force at a start, though on the disk it stands before the Proof and
+ * behind the entry that it contradicts.
+ */
+static void
+a_culprits_certificate_outlives_a_restart(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE);
+	struct world_node *n = &w->nodes[0];
+	uint64_t root;
+
+	(void)unused;
+	/* a and d write no Proof before they hear of c's. */
+	w->nodes[0].append_fails = w->nodes[3].append_fails = true;
+	tell(w, 0, statement(w, 3, 1), 1);
+	for (size_t i = 2; i < 4; i++)
+		tell(w, i, statement(w, 3, i != 2), 1);
+	world_run(w, 2000);
+	w->nodes[0].append_fails = w->nodes[3].append_fails = false;
+	w->forged_count = 0; /* another chain */
+	w->touched_others[4] = true;
+	tell(w, 2, certificate_against_e(w), 2);
+	world_run(w, 2000);
+	assert_condemned(w);
+	assert_int_equal(n->held[4], STRENGTH_SEVER);
+	root = world_core_view(w, 0).root;
+	assert_int_equal(n->disk_count, 3);
+	for (size_t i = 0; i < 6; i++) {
+		swap_lines(n, i % 2, i % 2 + 1);
+		world_crash(w, 0);
+		world_start(w, 0);
+		assert_int_equal(n->held[4], STRENGTH_SEVER);
+		assert_int_equal(n->held[CULPRIT], STRENGTH_SEVER);
+		assert_int_equal(world_core_view(w, 0).root, root);
+	}
+	world_free(w);
+}
+
 /* ---- at random -------------------------------------------------------------------- */
 
 /* The culprit tells random contradictions to random nodes, cut apart or not; then all heals. */
@@ -392,6 +471,7 @@ main(void)
 		cmocka_unit_test(who_is_proven_locks_itself),
 		cmocka_unit_test(who_may_not_sign_writes_it_later),
 		cmocka_unit_test(a_proof_outlives_a_restart),
+		cmocka_unit_test(a_culprits_certificate_outlives_a_restart),
 		cmocka_unit_test(whatever_each_held_all_agree),
 	};
 
