@@ -24,15 +24,16 @@ accuse_by_another_address(struct sim *s, struct prng *prng, size_t host)
 	adversary_tells(s, host, &e);
 }
 
-/* Any of its entries, the latest more often. */
+/* Any of its entries that ever left its host, the latest more often. */
 static const struct record *
 any_entry(struct sim *s, struct prng *prng, member_index author)
 {
-	const struct record *r = ledger_by(s->ledger, author);
+	const struct record *r = ledger_by(s->ledger, author), *chosen = NULL;
 
-	while (r != NULL && r->next_by_author != NULL && prng_below(prng, 3) != 0)
-		r = r->next_by_author;
-	return r;
+	for (; r != NULL && (chosen == NULL || prng_below(prng, 3) != 0); r = r->next_by_author)
+		if (r->left)
+			chosen = r;
+	return chosen;
 }
 
 static struct span

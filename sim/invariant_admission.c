@@ -400,7 +400,6 @@ admission_booted(struct sim *s, size_t host)
 		struct given *g = &w->given[i];
 
 		g->sever_ms = UINT64_MAX;
-		g->over = 0;
 		g->final = (g->held & (REASON_CONFESSION | REASON_PROOF)) != 0;
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;

@@ -4,6 +4,7 @@
  *  8: no vote before first sync.
  */
 #include <inttypes.h>
+#include <string.h>
 #include "sim/invariants.h"
 #include "sim/truth.h"
 
@@ -12,8 +13,8 @@
 
 /*
  * A snapshot was put back.  First sync asks f + 1 groups how far the feed went;
- * where nobody honest within reach holds what was lost, or nobody agreed for
- * 30 s (which alarms), the host cannot know.  docs/safety.md, "Found on the way".
+ * where nobody honest within reach held what was lost then or holds it now, or
+ * nobody agreed for 30 s (which alarms), the host cannot know.  docs/safety.md, "Found on the way".
  */
 static bool
 still_holds(const struct sim *s, size_t host, const struct record *lost)
@@ -40,12 +41,62 @@ may_repeat(const struct sim *s, const struct record *lost)
 	/* An operator has no host, and no disk to restore. */
 	if (lost->author >= s->count || !h->restored)
 		return false;
-	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed)
+	if (h->observed < 0 || truth_of(s, lost->author)->ever_alarmed ||
+	    truth_of(s, lost->author)->ever_misled)
 		return true;
 	for (size_t host = 0; host < s->count; host++)
 		if (host != lost->author && still_holds(s, host, lost))
 			return false;
 	return true;
+}
+
+/* Has this peer something of the host's feed that the host's own disk lacks? */
+static bool
+knows_better(const struct sim *s, size_t host, size_t peer)
+{
+	const struct disk *disk = &s->hosts[host].disk;
+
+	for (const struct record *r = ledger_by(s->ledger, s->hosts[host].member); r != NULL;
+	     r = r->next_by_author)
+		if (r->left && r->header.incarnation == disk->incarnation &&
+		    r->header.sequence > disk->sequence && still_holds(s, peer, r))
+			return true;
+	return false;
+}
+
+/*
+ * First sync is over.  f + 1 groups among the peers that it heard, or all of
+ * them, knew nothing of what its disk lost: then neither can it.
+ */
+void
+feed_synced(struct sim *s, size_t host)
+{
+	const struct fabric_host *net = &s->fabric.hosts[host];
+	struct witnessed *w = truth_of(s, host);
+	member_index ignorant[LIMIT_FULL_MESH];
+	size_t groups = 0;
+	bool known = false;
+
+	if (!s->hosts[host].restored)
+		return;
+	for (size_t i = 0; i < net->link_count && groups < LIMIT_FULL_MESH; i++) {
+		member_index peer = s->hosts[net->peers[i]].member;
+		size_t g = 0;
+
+		if (!s->fabric.links[net->links[i]].up || w->given[peer].told_root == 0)
+			continue;
+		if (knows_better(s, host, net->peers[i])) {
+			known = true;
+			continue;
+		}
+		while (g < groups && memcmp(s->authority->members[ignorant[g]].group,
+		                         s->authority->members[peer].group, 16) != 0)
+			g++;
+		if (g == groups)
+			ignorant[groups++] = peer;
+	}
+	if (!known || groups > electorate_f(authority_current(s->authority)))
+		w->ever_misled = true;
 }
 
 static bool

@@ -306,7 +306,7 @@ isolation_booted(struct sim *s, size_t host)
 	w->swept_ms = 0;
 	for (size_t i = 0; i < s->count; i++) {
 		w->given[i].held = 0;
-		w->given[i].round = 0;
+		w->given[i].round = w->given[i].over = 0;
 		w->given[i].due_ms = UINT64_MAX;
 		w->given[i].cut_ms = 0;
 	}
@@ -319,6 +319,9 @@ isolation_booted(struct sim *s, size_t host)
 		if (!r->valid || r->subject == h->member || r->subject == MEMBER_NONE)
 			continue;
 		g = &w->given[r->subject];
+		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_RELEASE &&
+		    r->round >= g->over)
+			g->over = r->round + 1;
 		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE &&
 		    r->round >= g->round)
 			g->held |= REASON_CERTIFICATE;

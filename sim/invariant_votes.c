@@ -50,6 +50,15 @@ certificate_reached(const struct sim *s, int observed, member_index subject, uin
 	return false;
 }
 
+/* The lowest round that is not over for this host, by what reached it or by what it took. */
+static uint32_t
+open_round(const struct sim *s, size_t host, member_index subject)
+{
+	const struct given *g = &truth_of(s, host)->given[subject];
+
+	return g->over > g->round ? g->over : g->round;
+}
+
 /* Blast radius: what its ballots that are open, or led to certificates, weigh. */
 static void
 check_budget(struct sim *s, const struct electorate *e, size_t host, member_index subject)
@@ -60,13 +69,13 @@ check_budget(struct sim *s, const struct electorate *e, size_t host, member_inde
 	for (size_t other = 0; other < s->count; other++) {
 		const struct record *r =
 		    ledger_about(s->ledger, (member_index)other, SHELF_VERDICT);
-		bool certified = certificate_reached(
-		    s, h->observed, (member_index)other, truth_of(s, host)->given[other].round);
+		uint32_t round = open_round(s, host, (member_index)other);
+		bool certified =
+		    certificate_reached(s, h->observed, (member_index)other, round);
 
 		for (; r != NULL; r = r->next)
 			if (r->author == h->member && r->level == LEVEL_QUARANTINE &&
-			    r->epoch == e->number &&
-			    r->round >= truth_of(s, host)->given[other].round &&
+			    r->epoch == e->number && r->round >= round &&
 			    (certified || r->born_ms + OPEN_MS > s->now_ms))
 				break;
 		if (r != NULL && other != subject)

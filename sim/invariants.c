@@ -276,6 +276,7 @@ invariants_notice(struct sim *s, size_t host, const struct core_action *a)
 		truth_suspect(s, host, a->notice.subject);
 	if (s->hosts[host].observed >= 0 && a->notice.notice == NOTICE_FIRST_SYNC) {
 		truth_of(s, host)->synced = true;
+		feed_synced(s, host);
 		if (a->notice.error != ERR_OK)
 			truth_of(s, host)->ever_alarmed = true;
 	}

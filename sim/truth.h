@@ -35,7 +35,7 @@ struct given {
 	uint8_t held;     /* it held the subject quarantined for these, since it booted */
 	uint64_t due_ms;  /* it has to have cut it by then; UINT64_MAX: nothing is due */
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
-	/* Since it booted, as its actions show (invariant_admission.c). */
+	/* Since it booted, as its disk and its actions show (invariant_admission.c). */
 	uint32_t over;       /* rounds below are over */
 	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
@@ -60,6 +60,7 @@ struct witnessed {
 	size_t suspect_count;
 	bool synced;
 	bool ever_alarmed;   /* a first sync was over by its time-out */
+	bool ever_misled;    /* or when nobody within reach knew how far its feed had gone */
 	bool forked;         /* it used a sequence twice, as nobody could tell it not to */
 	bool jumped;         /* its wall clock was wrong once */
 	uint64_t boots;
@@ -119,6 +120,7 @@ void isolation_delivered(struct sim *, size_t host, const struct payload *);
 void isolation_step(struct sim *, size_t host);
 void isolation_booted(struct sim *, size_t host);
 void feed_left(struct sim *, const struct record *);
+void feed_synced(struct sim *, size_t host);
 void feed_draft(struct sim *, size_t host, const struct entry *);
 void votes_draft(struct sim *, size_t host, const struct entry *);
 void votes_left(struct sim *, const struct record *);
