@@ -30,7 +30,7 @@ static const struct command commands[] = {
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: phalanx [-c FILE] [--json] VERB …\n\n", out);
+	fputs("usage: phalanx [-c FILE] [--json] VERB …, or phalanx --version\n\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-52s %s\n", commands[i].usage, commands[i].summary);
 }
@@ -47,6 +47,9 @@ main(int argc, char **argv)
 			cli.json = true;
 		} else if (strcmp(argv[at], "-c") == 0 && at + 1 < argc) {
 			cli.config_path = argv[++at];
+		} else if (strcmp(argv[at], "--version") == 0) {
+			puts("phalanx " PHALANX_VERSION);
+			return EXIT_OK;
 		} else {
 			bool help = strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0;
 
