@@ -277,6 +277,45 @@ roster_find_address(const struct roster *r, const struct address *address, size_
 	return slot->count == 1 ? (member_index)((slot->item - 1) / LIMIT_ADDRESSES) : MEMBER_NONE;
 }
 
+static bool
+has_address(const struct member *m, const struct address *address)
+{
+	for (size_t i = 0; i < m->address_count; i++)
+		if (address_equal(&m->addresses[i], address))
+			return true;
+	return false;
+}
+
+/* The CA may have signed both in one millisecond: then the log's order tells. */
+static bool
+is_enrolled_after(const struct roster *r, member_index a, member_index b)
+{
+	uint64_t left = r->records[a].not_before_ms, right = r->records[b].not_before_ms;
+
+	return left != right ? left > right : a > b;
+}
+
+member_index
+roster_successor(
+    const struct roster *r, member_index subject, const struct address *address, member_index from)
+{
+	bool listed = epoch_has(roster_current(r), subject);
+	size_t holders;
+
+	/* As nearly always: it alone has it. */
+	if (roster_find_address(r, address, &holders) == subject || holders == 0)
+		return MEMBER_NONE;
+	for (size_t i = from; i < r->count; i++) {
+		member_index m = (member_index)i;
+
+		if (m != subject && roster_is_node(r, m) && epoch_has(roster_current(r), m) &&
+		    (!listed || is_enrolled_after(r, m, subject)) &&
+		    has_address(&r->records[i], address))
+			return m;
+	}
+	return MEMBER_NONE;
+}
+
 struct incident_id
 incident_of(const struct crypto *crypto, const struct node_id *subject, uint32_t round)
 {

@@ -77,6 +77,13 @@ member_index roster_find_name(const struct roster *, const char *name);       /*
 member_index roster_find_key(const struct roster *, const struct public_key *); /* or MEMBER_NONE */
 /* The one node that has this address; MEMBER_NONE with *holders 0 or > 1. */
 member_index roster_find_address(const struct roster *, const struct address *, size_t *holders);
+/*
+ * Who else, from a member on, has an address that subject was enrolled with: a
+ * node of the current epoch, enrolled after subject, or whenever it likes once
+ * subject is listed no more.  MEMBER_NONE: nobody (else).
+ */
+member_index roster_successor(const struct roster *, member_index subject,
+    const struct address *, member_index from);
 
 struct incident_id incident_of(const struct crypto *, const struct node_id *subject,
     uint32_t round);

@@ -38,31 +38,18 @@ engine_release_votes(struct engine *e, member_index member, uint32_t votes)
 		held->release_votes = votes;
 }
 
-/* Enrolled after it, in good standing, and now the holder of this address. */
+/* "A later enrolment of an unquarantined identity": a replacement on the old address works. */
 static bool
 is_taken_over(const struct engine *e, member_index subject, const struct address *address)
 {
-	uint64_t since_ms = roster_member(e->roster, subject)->not_before_ms;
-	size_t holders = 0;
+	member_index heir = 0;
 
-	(void)roster_find_address(e->roster, address, &holders);
-	for (size_t i = 0; holders > 1 && i < roster_count(e->roster); i++) {
-		const struct member *other = roster_member(e->roster, (member_index)i);
-
-		if (i == subject || other->not_before_ms <= since_ms ||
-		    engine_strength(e, (member_index)i) >= STRENGTH_CUT)
-			continue;
-		for (size_t j = 0; j < other->address_count; j++)
-			if (address_equal(&other->addresses[j], address))
-				return true;
-	}
+	while ((heir = roster_successor(e->roster, subject, address, heir)) != MEMBER_NONE)
+		if (engine_strength(e, heir++) < STRENGTH_CUT)
+			return true;
 	return false;
 }
 
-/*
- * "Blocked addresses exclude those that a later enrolment of an unquarantined
- * identity holds": a replacement on the old address works.
- */
 static void
 fill_addresses(const struct engine *e, member_index subject, struct msg_enforce *out)
 {
@@ -73,16 +60,27 @@ fill_addresses(const struct engine *e, member_index subject, struct msg_enforce 
 	for (size_t i = 0; i < member->address_count; i++)
 		if (!is_taken_over(e, subject, &member->addresses[i]))
 			out->addresses[out->address_count++] = member->addresses[i];
+	/* A host that was installed anew has the network card that it had. */
+	if (out->address_count < member->address_count)
+		out->mac = (struct mac){ { 0 } };
 }
 
 static void
 send_member(struct engine *e, struct engine_member *held)
 {
+	struct msg_enforce message;
+
 	held->request.request = engine_request(e);
+	message = held->request;
 	/* All of its addresses are somebody else's now: nothing is left to block. */
-	if (held->request.address_count > 0)
-		engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &held->request, sizeof(held->request),
-		    (struct span){ 0 });
+	if (message.address_count == 0) {
+		message.strength = STRENGTH_NONE;
+		message.expires_ms = 0;
+		message.address_count = 1;
+		message.addresses[0] =
+		    roster_member(e->roster, (member_index)message.subject)->addresses[0];
+	}
+	engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &message, sizeof(message), (struct span){ 0 });
 }
 
 static void
@@ -91,12 +89,14 @@ enforce_member(struct engine *e, const struct core_action *action)
 	struct msg_close_link close = { .peer = action->enforce.subject, .error = ERR_SUBJECT };
 	struct engine_member *held = take_member(e, action->enforce.subject);
 	struct msg_enforce *request;
+	enum strength was;
 
 	if (held == NULL) {
 		log_error("no memory to cut %s", engine_member_name(e, action->enforce.subject));
 		return;
 	}
 	request = &held->request;
+	was = (enum strength)request->strength;
 	if (action->enforce.strength < STRENGTH_CUT)
 		held->asked_ns = 0;
 	else if ((uint32_t)action->enforce.strength > request->strength)
@@ -107,10 +107,13 @@ enforce_member(struct engine *e, const struct core_action *action)
 	    request->expires_ms == 0 ? UINT64_MAX : loop_now_ms() + request->expires_ms;
 	request->incident = action->incident;
 	request->subject = action->enforce.subject;
-	fill_addresses(e, action->enforce.subject, request);
 	request->mac = action->enforce.mac;
+	fill_addresses(e, action->enforce.subject, request);
 	request->is_member = 1;
 	send_member(e, held);
+	/* Let go, it may have its predecessor's address to itself. */
+	if (was >= STRENGTH_CUT && action->enforce.strength < STRENGTH_CUT)
+		engine_enforce_roster(e);
 	if (action->enforce.strength == STRENGTH_SEVER)
 		engine_tell(e, ROLE_NET, MSG_CLOSE_LINK, &close, sizeof(close), (struct span){ 0 });
 }
@@ -198,13 +201,6 @@ engine_enforce_roster(struct engine *e)
 			continue;
 		/* The enforcer takes it for the same subject, and lets go of what it lost. */
 		held->request = fresh;
-		if (fresh.address_count == 0) {
-			fresh.strength = STRENGTH_NONE;
-			fresh.address_count = 1;
-			fresh.request = engine_request(e);
-			engine_tell(e, ROLE_ENFORCER, MSG_ENFORCE, &fresh, sizeof(fresh),
-			    (struct span){ 0 });
-		}
 		send_member(e, held);
 	}
 }
@@ -338,7 +334,7 @@ engine_enforce_again(struct engine *e)
 		return;
 	forget_expired(e);
 	for (size_t i = 0; i < roster_count(e->roster); i++) {
-		if (!still_holds(e->members[i]) || e->members[i]->request.address_count == 0)
+		if (!still_holds(e->members[i]))
 			continue;
 		send_member(e, e->members[i]);
 		e->barrier = e->members[i]->request.request;

@@ -492,6 +492,50 @@ the_log_grows(void **state)
 	mesh_free(&m);
 }
 
+/* An address goes on to who was enrolled later and is listed; of who left, to whoever is listed. */
+static void
+an_address_has_a_successor(void **state)
+{
+	struct address address = { .family = 4 };
+	struct roster *next;
+	member_index old, other;
+	size_t heir;
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, 5);
+	old = m.members[2].index;
+	other = m.members[3].index;
+	memcpy(address.bytes, m.members[2].address, 4);
+	assert_int_equal(roster_successor(m.roster, old, &address, 0), MEMBER_NONE);
+	heir = mesh_append_member(&m);
+	memcpy(m.members[heir].address, m.members[2].address, 4);
+	mesh_append_renewal(&m, heir);
+	/* Enrolled, but in no epoch: it has no links, and nothing to open them for. */
+	assert_ok(extend(&m, &next));
+	assert_int_equal(roster_successor(next, old, &address, 0), MEMBER_NONE);
+	roster_free(next);
+	mesh_append_epoch(&m);
+	assert_ok(extend(&m, &next));
+	roster_free(m.roster);
+	m.roster = next;
+	assert_int_equal(roster_successor(next, old, &address, 0), 5);
+	assert_int_equal(roster_successor(next, old, &address, 6), MEMBER_NONE);
+	/* Not the other way round, and nobody's address is everybody's. */
+	assert_int_equal(roster_successor(next, 5, &address, 0), MEMBER_NONE);
+	memcpy(address.bytes, m.members[3].address, 4);
+	assert_int_equal(roster_successor(next, other, &address, 0), MEMBER_NONE);
+	/* Who left has no claim, not even on what it held before its successor did. */
+	memcpy(address.bytes, m.members[2].address, 4);
+	m.members[heir].unlisted = true;
+	mesh_append_epoch(&m);
+	assert_ok(extend(&m, &next));
+	assert_int_equal(roster_successor(next, old, &address, 0), MEMBER_NONE);
+	assert_int_equal(roster_successor(next, 5, &address, 0), old);
+	roster_free(next);
+	mesh_free(&m);
+}
+
 /* Of so many epochs the oldest is forgotten, the rest are found by their number. */
 static void
 old_epochs_are_forgotten(void **state)
@@ -630,6 +674,7 @@ main(void)
 		cmocka_unit_test(epochs),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(the_log_grows),
+		cmocka_unit_test(an_address_has_a_successor),
 		cmocka_unit_test(old_epochs_are_forgotten),
 		cmocka_unit_test(extensions_are_refused),
 		cmocka_unit_test(members_are_small),
