@@ -4,6 +4,7 @@
 #include <string.h>
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
 #include "sys/wholefile.h"
@@ -68,6 +69,34 @@ copy(const char *from, const char *to)
 	return err == ERR_OK;
 }
 
+/* The coordinator's key, if somebody brought it here: then the node need not trust the first it meets. */
+static bool
+place_coordinator_key(const struct ca_store *store, const char *state)
+{
+	char from[CA_PATH_BYTES], to[CA_PATH_BYTES];
+	struct public_key key;
+	uint8_t *text;
+	size_t size_bytes;
+	bool good;
+	enum err err;
+
+	ca_store_path(store->directory, "coordinator.key", from);
+	ca_store_path(state, "coordinator.key", to);
+	err = wholefile_read(from, HEX_ROOM(sizeof(key.bytes)), &text, &size_bytes);
+	if (err == ERR_NOT_FOUND)
+		return true;
+	good = err == ERR_OK && size_bytes >= 2 * sizeof(key.bytes) &&
+	       hex_parse((char *)text, 2 * sizeof(key.bytes), key.bytes, sizeof(key.bytes));
+	if (err == ERR_OK)
+		free(text);
+	if (!good) {
+		ca_complain(
+		    "%s: no key; copy coordinator.key from the coordinator's state_dir", from);
+		return false;
+	}
+	return copy(from, to);
+}
+
 /* The roster last: with it the node can start. */
 static bool
 place(const struct ca_store *store, const char *name, const char *state)
@@ -87,6 +116,8 @@ place(const struct ca_store *store, const char *name, const char *state)
 	ca_store_path(store->directory, "ca.pem", from);
 	ca_store_path(state, "certs/ca.pem", to);
 	if (!copy(from, to))
+		return false;
+	if (!place_coordinator_key(store, state))
 		return false;
 	ca_store_path(store->directory, "roster", from);
 	ca_store_path(state, "roster", to);

@@ -25,7 +25,8 @@ static bool
 needs_a_person(const struct msg_status *s)
 {
 	return s->lost_state || s->clock_off || s->locked != STRENGTH_NONE ||
-	       (s->mode == CONFIG_ENFORCE && s->effective != EFFECTIVE_ENFORCE);
+	       (s->mode == CONFIG_ENFORCE && s->effective != EFFECTIVE_ENFORCE) ||
+	       s->trust == TRUST_OTHER_KEY || s->trust == TRUST_BAD_SIGNATURE;
 }
 
 static int
@@ -35,7 +36,7 @@ print_json(const struct msg_status *s)
 
 	hex_format(s->id.bytes, sizeof(s->id.bytes), id);
 	return cli_print_json(json_pack("{ss ss ss sI ss ss ss ss sb sb sb sb sI sI sI sI sI sI sI "
-	                                "sI sf sf sI sI ss sI sI sI sI}",
+	                                "sI sf sf sI sI ss sI sI sI sI ss}",
 	    "name", s->name, "id", id, "mesh", s->mesh, "epoch", (json_int_t)s->epoch, "status",
 	    control_status_text(s->status), "policy", policy_text(s), "mode",
 	    control_effective_text(s->effective), "locked", control_strength_text(s->locked),
@@ -48,7 +49,7 @@ print_json(const struct msg_status *s)
 	    (json_int_t)s->refused, "blocked_addresses", (json_int_t)s->local_cuts, "analysis",
 	    analysis_text(s), "opinions", (json_int_t)s->opinions, "unanswered",
 	    (json_int_t)s->unanswered, "incarnation", (json_int_t)s->incarnation, "indicators",
-	    (json_int_t)s->indicators));
+	    (json_int_t)s->indicators, "coordinator_trust", control_trust_text(s->trust)));
 }
 
 static void
@@ -78,8 +79,9 @@ print_text(const struct msg_status *s)
 	    (double)s->memory_percent, s->uptime_ms / 1000);
 	printf("analysis   %s, %" PRIu64 " opinions, %" PRIu64 " questions unanswered\n",
 	    analysis_text(s), s->opinions, s->unanswered);
-	printf("coordinator %s\n",
-	    s->coordinator_up ? "reached" : "not reached (nothing depends on it)");
+	printf("coordinator %s, %s\n",
+	    s->coordinator_up ? "reached" : "not reached (nothing depends on it)",
+	    control_trust_text(s->trust));
 	if (!s->synced)
 		printf("! waiting for first sync: no votes yet\n");
 	if (s->lost_state)
@@ -90,6 +92,12 @@ print_text(const struct msg_status *s)
 		    LIMIT_CLOCK_SKEW_MS / 1000);
 	if (s->mode == CONFIG_ENFORCE && s->effective == EFFECTIVE_LINKS_ONLY)
 		printf("! no CAP_NET_ADMIN: only mesh links are severed\n");
+	if (s->trust == TRUST_OTHER_KEY)
+		printf("! the coordinator's key changed: its word is refused; compare it, then: "
+		       "phalanx coordinator\n");
+	if (s->trust == TRUST_BAD_SIGNATURE)
+		printf("! the coordinator's answers carry no good signature: somebody stands in "
+		       "its place, or in between\n");
 	if (s->drift.repaired > 0)
 		printf(
 		    "! somebody changed the firewall: %u elements repaired\n", s->drift.repaired);

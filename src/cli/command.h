@@ -31,6 +31,7 @@ int cmd_incidents(const struct cli *, int argc, char **argv);
 int cmd_release(const struct cli *, int argc, char **argv);
 int cmd_submit(const struct cli *, int argc, char **argv);
 int cmd_reload(const struct cli *, int argc, char **argv);
+int cmd_coordinator(const struct cli *, int argc, char **argv);
 int cmd_unlock(const struct cli *, int argc, char **argv);
 int cmd_doctor(const struct cli *, int argc, char **argv);
 

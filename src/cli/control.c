@@ -247,6 +247,27 @@ control_status_text(uint32_t status)
 }
 
 const char *
+control_trust_text(uint32_t trust)
+{
+	switch (trust) {
+	case TRUST_UNHEARD:
+		return "not heard yet";
+	case TRUST_GOOD:
+		return "signed by the known key";
+	case TRUST_FIRST_USE:
+		return "signed by the first key seen";
+	case TRUST_UNSIGNED:
+		return "not signed: not used";
+	case TRUST_OTHER_KEY:
+		return "KEY CHANGED: refused";
+	case TRUST_BAD_SIGNATURE:
+		return "BAD SIGNATURE: refused";
+	default:
+		return "unknown";
+	}
+}
+
+const char *
 control_effective_text(uint32_t mode)
 {
 	switch (mode) {

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include "cli/control.h"
 #include "cli/doctor.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
@@ -128,6 +129,43 @@ daemon_answers(const struct config *config)
 	return answers;
 }
 
+/* What the daemon makes of the coordinator; nothing depends on it, so nothing fails. */
+static void
+coordinator(struct doctor *d, const struct config *config, bool running)
+{
+	struct control_answer answer = { 0 };
+	const struct msg_status *s = &answer.status;
+
+	if (config->coordinator_host[0] == '\0' || !running ||
+	    !control_try(config->control_socket, ASK_STATUS, &answer))
+		return;
+	switch (s->trust) {
+	case TRUST_OTHER_KEY:
+		doctor_say(d, FINDING_FAIL, "coordinator",
+		    "compare the key with coordinator_key in its log (phalanx coordinator shows "
+		    "both), then phalanx coordinator trust KEY",
+		    "%s: its key changed; its word is refused", config->coordinator_url);
+		break;
+	case TRUST_BAD_SIGNATURE:
+		doctor_say(d, FINDING_FAIL, "coordinator",
+		    "find who answers in its place, or changes what it says",
+		    "%s: answers without a good signature; refused", config->coordinator_url);
+		break;
+	case TRUST_UNSIGNED:
+		doctor_say(d, FINDING_WARN, "coordinator", "bring it up to date",
+		    "%s: answers are not signed, and not used", config->coordinator_url);
+		break;
+	case TRUST_FIRST_USE:
+		doctor_say(d, FINDING_OK, "coordinator", NULL,
+		    "%s: known by the first key that it showed; phalanx coordinator shows it",
+		    config->coordinator_url);
+		break;
+	default:
+		doctor_say(d, FINDING_OK, "coordinator", NULL, "%s: %s", config->coordinator_url,
+		    control_trust_text(s->trust));
+	}
+}
+
 static int
 bind_error(uint16_t port)
 {
@@ -200,5 +238,6 @@ doctor_node(struct doctor *d, const struct config *config)
 		    "set [exempt] management = NETWORK/PREFIX:22, or a locked host has its console "
 		    "only",
 		    "nobody may reach this host through a lock-down");
+	coordinator(d, config, running);
 	clock_state(d);
 }

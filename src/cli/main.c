@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	{ "submit", "submit FILE", "hand in a signed entry or a roster on this node's console",
 	    cmd_submit },
 	{ "reload", "reload", "have phalanxd read its configuration and roster again", cmd_reload },
+	{ "coordinator", "coordinator [trust KEY | forget]",
+	    "the coordinator's key as this node knows it; take another", cmd_coordinator },
 	{ "unlock", "unlock [--all | --undo] [--yes]",
 	    "on this host's console: lift its own lock-down, or every cut", cmd_unlock },
 	{ "doctor", "doctor", "can this host do what its configuration asks?", cmd_doctor },

@@ -6,8 +6,10 @@
 #include "coordinator/identity.h"
 #include "sys/identity.h"
 #include "sys/log.h"
+#include "sys/wholefile.h"
 
-#define FILE_NAME "identity.key"
+#define FILE_NAME   "identity.key"
+#define PUBLIC_NAME "coordinator.key"
 
 struct identity {
 	struct secret_key *secret;
@@ -30,9 +32,25 @@ make(const char *path)
 		log_error("%s: cannot be written: %s", path, err_text(err));
 	else
 		log_warn("%s: a new key was made; nodes that know another one of this coordinator "
-		         "refuse it until they are told (phalanx coordinator forget)",
+		         "refuse it until they are told (phalanx coordinator trust)",
 		    path);
 	return err;
+}
+
+/* For people to carry to the nodes, and to the CA's directory for its bundles. */
+static void
+publish(const char *directory, const struct public_key *key)
+{
+	char path[LIMIT_PATH_BYTES + sizeof(PUBLIC_NAME) + 1];
+	char text[HEX_ROOM(sizeof(key->bytes))];
+	enum err err;
+
+	snprintf(path, sizeof(path), "%s/" PUBLIC_NAME, directory);
+	hex_format(key->bytes, sizeof(key->bytes), text);
+	log_info("coordinator_key = %s", text);
+	text[sizeof(text) - 1] = '\n';
+	if ((err = wholefile_replace(path, 0644, text, sizeof(text))) != ERR_OK)
+		log_warn("%s: %s; the line above has it too", path, err_text(err));
 }
 
 static void
@@ -45,7 +63,7 @@ explain(const char *path, enum err err, mode_t mode)
 	else if (err == ERR_MALFORMED)
 		log_error("%s: torn or not a key; put it back from a backup, or move it away to "
 		          "start with a new key, which each node must then be told (phalanx "
-		          "coordinator forget)",
+		          "coordinator trust)",
 		    path);
 	else
 		log_error("%s: %s", path, err_text(err));
@@ -57,7 +75,6 @@ identity_open(const char *directory, struct identity **out)
 	struct stat st = { .st_mode = 0 };
 	struct identity *identity;
 	char path[LIMIT_PATH_BYTES + sizeof(FILE_NAME) + 1];
-	char hex[HEX_ROOM(32)];
 	enum err err;
 
 	if (snprintf(path, sizeof(path), "%s/%s", directory, FILE_NAME) >= (int)sizeof(path))
@@ -76,8 +93,7 @@ identity_open(const char *directory, struct identity **out)
 	identity_public(identity->secret, &identity->key);
 	identity->since_ms =
 	    (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
-	log_info("coordinator_key = %s",
-	    hex_format(identity->key.bytes, sizeof(identity->key.bytes), hex));
+	publish(directory, &identity->key);
 	*out = identity;
 	return ERR_OK;
 

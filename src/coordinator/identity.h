@@ -1,7 +1,8 @@
 /*
  * identity: the coordinator's own key, in state_dir/identity.key (0600, as a
  * node keeps its own).  Nodes pin it, so it is never replaced silently: a file
- * that is torn or that others may read ends the start with a remedy.
+ * that is torn or that others may read ends the start with a remedy.  The
+ * public half stands beside it in coordinator.key, as hex, for people to carry.
  *
  * Spec: docs/protocol.md, "The coordinator's signature".
  */

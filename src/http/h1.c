@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,19 +6,83 @@
 #include "base/limits.h"
 #include "http/h1.h"
 
+#define FIELD_BYTES 512
+#define NAME_BYTES  24 /* longer than the longest name of interest */
+
+struct field {
+	unsigned times;
+	size_t used; /* FIELD_BYTES: too long */
+	char text[FIELD_BYTES];
+};
+
 struct h1 {
 	http_parser parser;
 	enum err refusal; /* why a callback stopped the parser */
 	uint8_t *body;
 	size_t body_bytes, body_room, body_cap;
 	size_t head_bytes;
-	bool waiting; /* a request is out */
-	bool begun;   /* bytes of its answer came */
-	bool in_body; /* its head is whole */
-	bool done;    /* its answer is whole */
+	bool waiting;  /* a request is out */
+	bool begun;    /* bytes of its answer came */
+	bool in_body;  /* its head is whole */
+	bool in_value; /* of a header field */
+	bool done;     /* its answer is whole */
 	bool keep_alive;
 	int status;
+	/* the header field that is being read */
+	char name[NAME_BYTES];
+	size_t name_used;
+	struct field *field; /* NULL: of no interest, or its name is not whole */
+	struct field fields[H1_FIELDS];
 };
+
+static const char *const field_names[H1_FIELDS] = { "content-digest", "signature-input",
+	"signature" };
+
+/* Names and values come in pieces; a piece of a name behind a value begins the next field. */
+static int
+name_came(http_parser *parser, const char *data, size_t size_bytes)
+{
+	struct h1 *h = parser->data;
+
+	if (h->in_value)
+		h->name_used = 0;
+	h->in_value = false;
+	h->field = NULL;
+	for (size_t i = 0; i < size_bytes && h->name_used < NAME_BYTES; i++)
+		h->name[h->name_used++] = (char)tolower((unsigned char)data[i]);
+	return 0;
+}
+
+static struct field *
+find_field(struct h1 *h)
+{
+	for (size_t i = 0; i < H1_FIELDS; i++)
+		if (strlen(field_names[i]) == h->name_used &&
+		    memcmp(field_names[i], h->name, h->name_used) == 0)
+			return &h->fields[i];
+	return NULL;
+}
+
+static int
+value_came(http_parser *parser, const char *data, size_t size_bytes)
+{
+	struct h1 *h = parser->data;
+	struct field *field;
+
+	if (!h->in_value && (h->field = find_field(h)) != NULL)
+		h->field->times++;
+	h->in_value = true;
+	if ((field = h->field) == NULL || field->times > 1)
+		return 0;
+	if (size_bytes >= FIELD_BYTES - field->used) {
+		field->used = FIELD_BYTES;
+		h->field = NULL;
+		return 0;
+	}
+	memcpy(field->text + field->used, data, size_bytes);
+	field->used += size_bytes;
+	return 0;
+}
 
 static int
 body_came(http_parser *parser, const char *data, size_t size_bytes)
@@ -67,6 +132,7 @@ message_complete(http_parser *parser)
 	/* 100 and its like come before the answer (RFC 9110, 15.2). */
 	if (parser->status_code >= 100 && parser->status_code < 200) {
 		h->in_body = false;
+		memset(h->fields, 0, sizeof(h->fields));
 		return 0;
 	}
 	h->done = true;
@@ -78,6 +144,8 @@ message_complete(http_parser *parser)
 }
 
 static const http_parser_settings settings = {
+	.on_header_field = name_came,
+	.on_header_value = value_came,
 	.on_headers_complete = headers_complete,
 	.on_body = body_came,
 	.on_message_complete = message_complete,
@@ -168,7 +236,9 @@ h1_post(struct h1 *h, const struct h1_request *r, uint8_t **out, size_t *size_by
 	h->parser.data = h;
 	h->refusal = ERR_OK;
 	h->waiting = true;
-	h->begun = h->in_body = h->done = h->keep_alive = false;
+	h->begun = h->in_body = h->in_value = h->done = h->keep_alive = false;
+	h->name_used = 0;
+	memset(h->fields, 0, sizeof(h->fields));
 	h->head_bytes = 0;
 	h->status = 0;
 	free(h->body);
@@ -244,4 +314,13 @@ bool
 h1_keeps_alive(const struct h1 *h)
 {
 	return h->keep_alive;
+}
+
+const char *
+h1_field(const struct h1 *h, enum h1_field which)
+{
+	const struct field *field = &h->fields[which];
+
+	/* The text's end was zeroed with the rest, and never written to. */
+	return field->times == 1 && field->used < FIELD_BYTES ? field->text : NULL;
 }

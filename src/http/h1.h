@@ -47,4 +47,10 @@ int h1_status(const struct h1 *);
 const uint8_t *h1_body(const struct h1 *, size_t *size_bytes);
 bool h1_keeps_alive(const struct h1 *);
 
+/* The header fields of an answer that are kept: those that sign it. */
+enum h1_field { H1_CONTENT_DIGEST, H1_SIGNATURE_INPUT, H1_SIGNATURE, H1_FIELDS };
+
+/* A field's value, or NULL: not there, there twice, or longer than any such is. */
+const char *h1_field(const struct h1 *, enum h1_field);
+
 #endif

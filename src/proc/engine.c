@@ -226,6 +226,8 @@ channel(struct child *child, enum role_id far, int fd)
 		engine_enforce_again(e);
 	else if (far == ROLE_ADVICE)
 		engine_advice_again(e);
+	else if (far == ROLE_NET)
+		engine_pin_again(e);
 	engine_open_when_ready(e);
 }
 

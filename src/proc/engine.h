@@ -11,6 +11,7 @@
  * engine_roster.c   the roster grows
  * engine_report.c   log lines, and what the coordinator is told
  * engine_post.c     how it is told
+ * engine_pin.c      by which key it is known
  * engine_advice.c   what the analyser is asked, and what becomes of its opinion
  * engine_control.c  answers to the phalanx program
  */
@@ -176,6 +177,9 @@ struct engine {
 	struct loop_timer *post_timer;
 	bool post_due;
 	bool coordinator_up;
+	struct msg_pin pin; /* as the notary holds it, once pin_known */
+	bool pin_known;
+	struct msg_coordinator trusted; /* as net judged it last */
 	uint64_t heartbeat_ms; /* next */
 	uint64_t nonce;
 
@@ -283,6 +287,14 @@ bool engine_advice_first(const struct engine *, const struct core_action *);
 void engine_hear_advice(struct engine *, const struct ipc_message *);
 /* A new advice process was asked for nothing yet. */
 void engine_advice_again(struct engine *);
+
+/* engine_pin.c */
+/* From the notary: what is known. */
+void engine_pin(struct engine *, const struct msg_pin *);
+/* From net: what the last answer was worth. */
+void engine_trust(struct engine *, const struct msg_coordinator *);
+/* A new net process knows no key yet. */
+void engine_pin_again(struct engine *);
 
 /* engine_post.c */
 MUST_USE enum err engine_post_start(struct engine *);

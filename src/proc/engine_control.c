@@ -65,6 +65,9 @@ fill_status(struct engine *e, struct msg_status *s)
 	s->lost_state = view.lost_state;
 	s->clock_off = view.clock_off;
 	s->coordinator_up = e->coordinator_up;
+	s->trust = e->trusted.trust;
+	s->pin = e->pin;
+	s->seen = e->trusted.seen;
 }
 
 /* By number; heads of little weight may make it more. */

@@ -282,6 +282,14 @@ engine_hear_notary(struct engine *e, const struct ipc_message *m)
 		if (!on_roster_held(e, ROLE_NOTARY, m))
 			break;
 		return;
+	case MSG_PIN: {
+		const struct msg_pin *pin = ipc_expect(m, sizeof(*pin), NULL, NULL);
+
+		if (pin == NULL || pin->source > PIN_KEPT)
+			break;
+		engine_pin(e, pin);
+		return;
+	}
 	case MSG_SIGNED:
 		made = ipc_expect(m, sizeof(*made), &tail, &tail_bytes);
 		if (made == NULL)
@@ -421,6 +429,14 @@ engine_hear_net(struct engine *e, const struct ipc_message *m)
 			break;
 		engine_posted(e, fixed, (struct span){ tail, tail_bytes });
 		return;
+	case MSG_COORDINATOR: {
+		const struct msg_coordinator *verdict = ipc_expect(m, sizeof(*verdict), NULL, NULL);
+
+		if (verdict == NULL || verdict->trust > TRUST_BAD_SIGNATURE)
+			break;
+		engine_trust(e, verdict);
+		return;
+	}
 	case MSG_ALARM:
 		if ((fixed = ipc_expect(m, sizeof(struct msg_alarm), &tail, &tail_bytes)) == NULL)
 			break;

@@ -86,6 +86,7 @@ enum message_type {
 	MSG_FLUSHED,       /* struct msg_flush */
 	MSG_POSTED,        /* struct msg_posted + body */
 	MSG_ALARM,         /* struct msg_alarm */
+	MSG_COORDINATOR,   /* struct msg_coordinator: on change */
 
 	/* engine -> advice */
 	MSG_ADVISE = 112,  /* struct msg_advise + the first captured bytes */
@@ -96,6 +97,10 @@ enum message_type {
 	MSG_ROSTER = 116,  /* engine -> notary, net, and back when asked: struct msg_roster + records */
 	MSG_ROSTER_HELD,   /* notary, net -> engine, at first and after each: struct msg_roster_held */
 	MSG_ROSTER_ASK,    /* engine -> notary, whose file held more: struct msg_roster_ask */
+
+	/* the coordinator's key: struct msg_pin; notary -> engine at first and on change, engine -> net
+	 * before the first MSG_POST; engine -> notary: keep this one, there was none */
+	MSG_PIN,
 
 	/* a control client (phalanx) <-> engine, over a unix SOCK_SEQPACKET */
 	MSG_ASK = 120,     /* struct msg_ask */
@@ -379,6 +384,30 @@ struct msg_alarm {
 	char detail[128];
 };
 
+/* ---- the coordinator's key ------------------------------------------------------- */
+
+enum pin_source { PIN_NONE = 0, PIN_CONFIGURED = 1, PIN_KEPT = 2 };
+
+struct msg_pin {
+	uint32_t source; /* enum pin_source */
+	struct public_key key;
+};
+
+/* What its last answer was worth. */
+enum coordinator_trust {
+	TRUST_UNHEARD = 0,
+	TRUST_GOOD = 1,          /* signed by the key that this node knows */
+	TRUST_FIRST_USE = 2,     /* signed, and no key was known: this one is from now on */
+	TRUST_UNSIGNED = 3,      /* and no key is known: posted to, its answers are not used */
+	TRUST_OTHER_KEY = 4,     /* refused */
+	TRUST_BAD_SIGNATURE = 5  /* refused: none, or none that verifies */
+};
+
+struct msg_coordinator {
+	uint32_t trust;        /* enum coordinator_trust */
+	struct public_key seen; /* with FIRST_USE and OTHER_KEY */
+};
+
 /* ---- the roster ------------------------------------------------------------------ */
 
 struct msg_roster {
@@ -422,6 +451,9 @@ struct msg_status {
 	uint32_t analysis;      /* enum config_analysis */
 	uint64_t opinions, unanswered;
 	uint8_t synced, lost_state, clock_off, coordinator_up;
+	uint32_t trust;         /* enum coordinator_trust */
+	struct msg_pin pin;     /* the coordinator's key as this node knows it */
+	struct public_key seen; /* with TRUST_OTHER_KEY: what it shows */
 	struct msg_effective features;
 	struct msg_drift drift;
 };

@@ -252,6 +252,12 @@ carry_out(const struct ipc_message *m)
 			return false;
 		coordinator_post(net.coordinator, fixed, tail, tail_bytes);
 		return true;
+	case MSG_PIN:
+		fixed = ipc_expect(m, sizeof(struct msg_pin), NULL, NULL);
+		if (fixed == NULL || ((const struct msg_pin *)fixed)->source > PIN_KEPT)
+			return false;
+		coordinator_pin(net.coordinator, fixed);
+		return true;
 	case MSG_ROSTER:
 		if ((fixed = ipc_expect(m, sizeof(struct msg_roster), &tail, &tail_bytes)) == NULL)
 			return false;
@@ -396,6 +402,7 @@ channel(struct child *child, enum role_id far, int fd)
 		return;
 	}
 	tell_held(ERR_OK);
+	coordinator_announce(net.coordinator);
 	links_announce(net.links);
 	conns_pause(net.conns, false);
 }

@@ -8,6 +8,7 @@
  * net_dial.c    calling the neighbours with a larger id
  * net_door.c    the unary door for one vote
  * net_coordinator.c  HTTP/1.1 to the coordinator
+ * net_trust.c   whether it is the coordinator that this node knows
  *
  * Spec: docs/protocol.md, "Links" and "Budgets"; docs/privsep.md, "Net".
  */
@@ -81,5 +82,9 @@ void dialler_gone(struct dialler *, member_index, bool was_up);
 MUST_USE enum err coordinator_new(struct net *, struct coordinator **out);
 void coordinator_post(struct coordinator *, const struct msg_post *, const uint8_t *body,
     size_t size_bytes);
+/* The key to know it by.  Before the first, nothing is posted. */
+void coordinator_pin(struct coordinator *, const struct msg_pin *);
+/* A new engine hears what the coordinator is worth. */
+void coordinator_announce(struct coordinator *);
 
 #endif

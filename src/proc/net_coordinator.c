@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include "http/h1.h"
 #include "http/signature.h"
 #include "proc/net.h"
 #include "proc/net_socket.h"
+#include "proc/net_trust.h"
 #include "sys/crypto.h"
 #include "sys/log.h"
 
@@ -38,6 +40,7 @@ struct coordinator {
 	bool configured;
 	char authority[CONFIG_AUTHORITY_BYTES];
 	struct h1 *h1;
+	struct trust *trust;
 	enum state state;
 	int fd;
 	struct loop_watch *watch;
@@ -143,13 +146,20 @@ coordinator_post(
 {
 	struct post *p = NULL;
 
-	if (!c->configured || !make_room(c, size_bytes) ||
-	    (p = malloc(sizeof(*p) + size_bytes)) == NULL) {
+	if (!c->configured || !trust_takes(c->trust, (enum http_path)about->path) ||
+	    !make_room(c, size_bytes) || (p = malloc(sizeof(*p) + size_bytes)) == NULL) {
 		tell_posted(c, about, 0, NULL, 0);
 		return;
 	}
 	p->next = NULL;
 	p->about = *about;
+	/* What is not signed itself brings a nonce all the same: the answer repeats it. */
+	if (about->created_s == 0 &&
+	    getrandom(p->about.nonce, sizeof(p->about.nonce), 0) != sizeof(p->about.nonce)) {
+		free(p);
+		tell_posted(c, about, 0, NULL, 0);
+		return;
+	}
 	p->since_ms = loop_now_ms();
 	p->size_bytes = size_bytes;
 	if (size_bytes > 0)
@@ -186,6 +196,7 @@ path_text(uint32_t path)
 struct signed_fields {
 	char digest[HTTP_SIGNATURE_HEADER_BYTES], input[HTTP_SIGNATURE_HEADER_BYTES],
 	    value[HTTP_SIGNATURE_HEADER_BYTES];
+	char accept[HTTP_SIGNATURE_HEADER_BYTES];
 	struct h1_header headers[3];
 };
 
@@ -241,9 +252,13 @@ compose(struct coordinator *c)
 	if (p->about.created_s != 0) {
 		if ((err = sign_fields(c, p, &fields)) != ERR_OK)
 			return err;
-		request.headers = fields.headers;
 		request.header_count = 3;
+	} else {
+		http_accept_signature(p->about.nonce, fields.accept);
+		fields.headers[0] = (struct h1_header){ "Accept-Signature", fields.accept };
+		request.header_count = 1;
 	}
+	request.headers = fields.headers;
 	return h1_post(c->h1, &request, &c->out, &c->out_bytes);
 }
 
@@ -292,12 +307,42 @@ failed(struct coordinator *c, const char *reason)
 	advance(c);
 }
 
+/* Nothing of an answer is looked at before its signature. */
+static bool
+is_trusted(struct coordinator *c, size_t *size_bytes)
+{
+	const struct post *p = c->first;
+	const struct trust_question question = { .method = is_question(p) ? "GET" : "POST",
+		.path = path_text(p->about.path),
+		.nonce = p->about.nonce };
+
+	switch (trust_judge(c->trust, c->h1, &question)) {
+	case TRUST_GOOD:
+	case TRUST_FIRST_USE:
+		return true;
+	case TRUST_UNSIGNED:
+		*size_bytes = 0;
+		return true;
+	case TRUST_UNHEARD:
+		failed(c, "somebody in between answers for it");
+		return false;
+	case TRUST_OTHER_KEY:
+	case TRUST_BAD_SIGNATURE:
+		break;
+	}
+	c->delay_ms = LIMIT_DIAL_MAX_MS;
+	failed(c, "its answer is refused");
+	return false;
+}
+
 static void
 answered(struct coordinator *c)
 {
 	size_t size_bytes;
 	const uint8_t *body = h1_body(c->h1, &size_bytes);
 
+	if (!is_trusted(c, &size_bytes))
+		return;
 	if (!c->was_up)
 		log_info("coordinator %s: it answers", c->authority);
 	c->was_up = true;
@@ -457,6 +502,20 @@ time_out(void *context)
 	}
 }
 
+void
+coordinator_pin(struct coordinator *c, const struct msg_pin *pin)
+{
+	trust_pin(c->trust, pin);
+	c->delay_ms = LIMIT_DIAL_MIN_MS;
+	c->retry_ms = 0;
+}
+
+void
+coordinator_announce(struct coordinator *c)
+{
+	trust_tell(c->trust);
+}
+
 enum err
 coordinator_new(struct net *net, struct coordinator **out)
 {
@@ -477,7 +536,9 @@ coordinator_new(struct net *net, struct coordinator **out)
 		c->configured = false;
 	}
 	config_authority(config, c->authority);
-	if ((err = loop_timer_new(net->loop, time_out, c, &c->timer)) != ERR_OK) {
+	if ((err = trust_new(net, &c->trust)) != ERR_OK ||
+	    (err = loop_timer_new(net->loop, time_out, c, &c->timer)) != ERR_OK) {
+		free(c->trust);
 		free(c);
 		return err;
 	}

@@ -12,6 +12,7 @@
 
 #include "http/signature.h"
 #include "proc/child.h"
+#include "proc/notary_pin.h"
 #include "proc/notary_roster.h"
 #include "proc/profiles.h"
 #include "proc/roster_parts.h"
@@ -29,6 +30,7 @@ struct request {
 struct notary {
 	struct child *child;
 	struct notary_roster members;
+	struct notary_pin pin;
 	struct secret_key *key;
 	member_index self;
 	struct feed *feed; /* NULL: it could not be opened yet */
@@ -197,6 +199,18 @@ tell_held(struct notary *n, enum err error)
 		log_warn("engine: length of the roster: %s", err_text(err));
 }
 
+static void
+tell_pin(struct notary *n)
+{
+	enum err err;
+
+	if (n->engine == NULL)
+		return;
+	err = ipc_send(n->engine, MSG_PIN, &n->pin.held, sizeof(n->pin.held), NULL, 0);
+	if (err != ERR_OK)
+		log_warn("engine: the coordinator's key: %s", err_text(err));
+}
+
 static enum err
 on_changing(void *context, const struct roster *next)
 {
@@ -321,6 +335,13 @@ from_engine(void *context, struct ipc *ipc, const struct ipc_message *m)
 			break;
 		keep(n, fixed, (struct span){ tail, tail_bytes });
 		return;
+	case MSG_PIN:
+		if ((fixed = ipc_expect(m, sizeof(struct msg_pin), NULL, NULL)) == NULL)
+			break;
+		notary_pin_keep(&n->pin, fixed);
+		if (n->pin.held.source != PIN_NONE)
+			tell_pin(n);
+		return;
 	case MSG_SIGN_HTTP:
 		if ((fixed = ipc_expect(m, sizeof(struct msg_sign_http), NULL, NULL)) == NULL)
 			break;
@@ -393,6 +414,7 @@ channel(struct child *child, enum role_id far, int fd)
 		log_error("engine: %s", err_text(err));
 		return;
 	}
+	tell_pin(&notary);
 	tell_held(&notary, ERR_OK);
 }
 
@@ -433,6 +455,7 @@ prepare(struct child *child)
 	}
 	if ((err = find_self(&notary)) != ERR_OK)
 		return err;
+	notary_pin_load(&notary.pin, config);
 	/* A full disk must not keep the node from enforcing: it opens when there is room. */
 	err = open_feed(&notary);
 	return err == ERR_IO ? ERR_OK : err;
@@ -453,8 +476,9 @@ static void
 reload(struct child *child, const struct config *config)
 {
 	(void)child;
-	(void)config;
 	notary_roster_reread(&notary.members);
+	notary_pin_load(&notary.pin, config);
+	tell_pin(&notary);
 }
 
 static void

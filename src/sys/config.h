@@ -66,6 +66,7 @@ struct config {
 	char coordinator_url[256];           /* COORDINATOR_URL */
 	char coordinator_host[256];
 	struct endpoint coordinator;         /* resolved by the parent at start */
+	struct public_key coordinator_key;   /* COORDINATOR_KEY; zeros: the first that it shows is kept */
 	/* [analyser]: the door is a unix socket, or TCP when sidecar_port is not 0 */
 	char sidecar_path[LIMIT_PATH_BYTES]; /* SIDECAR_ADDR: a path; "" with TCP */
 	char sidecar_host[256];              /* SIDECAR_ADDR: HOST[:PORT]; "" without TCP */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "sys/config_keys.h"
 
 #define ITEM_BYTES 128
@@ -236,6 +237,20 @@ set_url(struct config_draft *draft, void *field, const char *value)
 	/* A name is the parent's to look up. */
 	(void)address_parse(config->coordinator_host, &config->coordinator.address);
 	return true;
+}
+
+static bool
+set_key(struct config_draft *draft, void *field, const char *value)
+{
+	static const struct public_key none;
+	struct public_key *key = field;
+
+	(void)draft;
+	*key = none;
+	if (strcmp(value, "none") == 0)
+		return true;
+	return hex_parse(value, strlen(value), key->bytes, sizeof(key->bytes)) &&
+	       memcmp(key, &none, sizeof(none)) != 0;
 }
 
 /* ---- the analyser ------------------------------------------------------------------ */
@@ -543,6 +558,9 @@ config_keys(void)
 		    "at most 8 addresses, separated by commas" },
 		{ "coordinator", "url", "COORDINATOR_URL", FIELD(config.coordinator_url), set_url,
 		    "http://HOST:PORT (https is not offered: every answer is signed), or none" },
+		{ "coordinator", "coordinator_key", "COORDINATOR_KEY",
+		    FIELD(config.coordinator_key), set_key,
+		    "the 64 hex digits of coordinator_key in the coordinator's log, or none" },
 		{ "analyser", "sidecar_addr", "SIDECAR_ADDR", FIELD(config.sidecar_path),
 		    set_sidecar, "the path of a unix socket, or HOST or HOST:PORT for TCP" },
 		{ "analyser", "sidecar_port", "SIDECAR_PORT", FIELD(sidecar_port), set_port,

@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
+#include <sodium.h>
 #include "tests/check.h"
 #include "tests/net_node.h"
+#include "base/hex.h"
+#include "http/signature.h"
 #include "sys/crypto.h"
 #include "sys/loop.h"
 
@@ -585,70 +588,267 @@ expect_posted(uint32_t request, uint32_t status, const char *body)
 	assert_memory_equal(posted + 1, body, strlen(body));
 }
 
+/* A coordinator that the test plays: where net dials, and the keys it may sign with. */
+static struct {
+	int listener;
+	uint8_t public[2][32], secret[2][64];
+} far;
+
+static void
+far_start(struct config *config)
+{
+	struct sockaddr_in at;
+	socklen_t size = sizeof(at);
+
+	(void)crypto_sodium();
+	for (size_t i = 0; i < 2; i++)
+		crypto_sign_keypair(far.public[i], far.secret[i]);
+	far.listener = node_listen("127.0.8.50", 0);
+	node_check(getsockname(far.listener, (struct sockaddr *)&at, &size) == 0);
+	memset(&a, 0, sizeof(a));
+	a.mesh = &mesh;
+	(void)snprintf(a.name, sizeof(a.name), "node-1");
+	(void)snprintf(a.address, sizeof(a.address), "127.0.8.1");
+	node_configure(&a, config);
+	(void)snprintf(config->coordinator_host, sizeof(config->coordinator_host), "Here.example");
+	config->coordinator.address.family = 4;
+	memcpy(config->coordinator.address.bytes, &at.sin_addr, 4);
+	config->coordinator.port = ntohs(at.sin_port);
+	node_start_with(&a, &mesh, config);
+}
+
+static int
+far_accept(void)
+{
+	struct pollfd poller = { .fd = far.listener, .events = POLLIN };
+	int fd;
+
+	node_check(poll(&poller, 1, NODE_WAIT_MS) == 1);
+	fd = accept4(far.listener, NULL, NULL, SOCK_CLOEXEC);
+	node_check(fd != -1);
+	return fd;
+}
+
+/* The answer to this request, signed with one of the keys; status and body may then be changed. */
+struct far_answer {
+	const char *method, *path, *request, *body, *sent_body;
+	unsigned status, sent_status;
+	size_t key;
+};
+
+static void
+far_say(int fd, const struct far_answer *about)
+{
+	struct http_response_signature seal = {
+		.status = about->status, .method = about->method, .path = about->path
+	};
+	char base[HTTP_SIGNATURE_BASE_BYTES], digest[512], input[512], value[512], text[4096];
+	const char *body = about->sent_body != NULL ? about->sent_body : about->body;
+	const char *nonce = strstr(about->request, ";nonce=\"");
+	uint8_t signature[64];
+	size_t size = 0;
+	int n;
+
+	node_check(nonce != NULL);
+	node_check(hex_parse(nonce + 8, 32, seal.nonce, sizeof(seal.nonce)));
+	memcpy(seal.key, far.public[about->key], sizeof(seal.key));
+	crypto_hash_sha256(seal.content_sha256, (const uint8_t *)about->body, strlen(about->body));
+	assert_ok(http_response_base(&seal, base, &size));
+	crypto_sign_detached(signature, NULL, (uint8_t *)base, size, far.secret[about->key]);
+	assert_ok(http_response_headers(&seal, signature, digest, input, value));
+	n = snprintf(text, sizeof(text),
+	    "HTTP/1.1 %u Word\r\nContent-Digest: %s\r\nSignature-Input: %s\r\nSignature: %s\r\n"
+	    "Content-Length: %zu\r\n\r\n%s",
+	    about->sent_status != 0 ? about->sent_status : about->status, digest, input, value,
+	    strlen(body), body);
+	node_check(send(fd, text, (size_t)n, 0) == n);
+}
+
+static void
+far_pin(enum pin_source source, size_t key)
+{
+	struct msg_pin pin = { .source = source };
+
+	if (source != PIN_NONE)
+		memcpy(pin.key.bytes, far.public[key], sizeof(pin.key.bytes));
+	node_send(&a, MSG_PIN, &pin, sizeof(pin), NULL, 0);
+}
+
+static void
+expect_trust(enum coordinator_trust trust)
+{
+	const struct msg_coordinator *verdict;
+
+	do
+		verdict = node_expect(&a, MSG_COORDINATOR);
+	while (verdict->trust == TRUST_UNHEARD && trust != TRUST_UNHEARD);
+	assert_int_equal(verdict->trust, trust);
+}
+
+static void
+post(uint32_t request, enum http_path path, const char *body)
+{
+	struct msg_post message = { .request = request, .path = path };
+
+	if (path != HTTP_REGISTER && path != HTTP_RELEASES) {
+		message.created_s = 1700000000;
+		message.nonce[0] = (uint8_t)request;
+	}
+	node_send(&a, MSG_POST, &message, sizeof(message), body, strlen(body));
+}
+
 /* Posts go out one by one on one connection, signed where told to; a dead coordinator is status 0. */
 static void
 coordinator_is_served(void **unused)
 {
 	static struct config config;
-	struct msg_post post = { .request = 1, .path = HTTP_REGISTER };
 	char text[4096];
-	struct sockaddr_in at;
-	socklen_t size = sizeof(at);
-	int listener = node_listen("127.0.8.50", 0), fd;
+	int fd;
 
 	(void)unused;
-	node_check(getsockname(listener, (struct sockaddr *)&at, &size) == 0);
-	memset(&a, 0, sizeof(a));
-	a.mesh = &mesh;
-	(void)snprintf(a.name, sizeof(a.name), "node-1");
-	(void)snprintf(a.address, sizeof(a.address), "127.0.8.1");
-	node_configure(&a, &config);
-	(void)snprintf(config.coordinator_host, sizeof(config.coordinator_host), "Here.example");
-	config.coordinator.address.family = 4;
-	memcpy(config.coordinator.address.bytes, &at.sin_addr, 4);
-	config.coordinator.port = ntohs(at.sin_port);
-	node_start_with(&a, &mesh, &config);
-
-	node_send(&a, MSG_POST, &post, sizeof(post), "{one}", 5);
-	post.request = 2;
-	post.path = HTTP_REPORT;
-	post.created_s = 1700000000;
-	node_send(&a, MSG_POST, &post, sizeof(post), "{two}", 5);
-	(void)usleep(100 * 1000);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	node_check(fd != -1);
+	far_start(&config);
+	/* Before it is known whether there is a key to know it by, nothing goes out. */
+	post(9, HTTP_REGISTER, "{none}");
+	expect_posted(9, 0, "");
+	far_pin(PIN_NONE, 0);
+	post(1, HTTP_REGISTER, "{one}");
+	post(2, HTTP_REPORT, "{two}");
+	fd = far_accept();
 	(void)read_request(fd, text, sizeof(text), "{one}");
 	assert_non_null(strstr(text, "POST /register HTTP/1.1\r\n"));
 	assert_non_null(strstr(text, "Host: here.example:"));
-	assert_null(strstr(text, "Signature"));
-	node_check(send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes", 41, 0) == 41);
+	assert_null(strstr(text, "\r\nSignature"));
+	assert_non_null(strstr(text, "\r\nAccept-Signature: coordinator=("));
+	far_say(fd, &(struct far_answer){ "POST", "/register", text, "yes", .status = 200 });
+	expect_trust(TRUST_FIRST_USE);
 	expect_posted(1, 200, "yes");
 	(void)read_request(fd, text, sizeof(text), "{two}");
 	assert_non_null(strstr(text, "POST /api/report/submit HTTP/1.1\r\n"));
 	assert_non_null(strstr(text, "\r\nContent-Digest: "));
 	assert_non_null(strstr(text, "\r\nSignature-Input: "));
 	assert_non_null(strstr(text, "\r\nSignature: "));
-	node_check(send(fd, "HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n", 47, 0) == 47);
-	node_check(send(fd, "2\r\nno\r\n0\r\n\r\n", 12, 0) == 12);
+	far_say(
+	    fd, &(struct far_answer){ "POST", "/api/report/submit", text, "no", .status = 401 });
 	expect_posted(2, 401, "no");
 
 	/* Hung up while idle: the next goes over a new connection. */
 	close(fd);
-	post.request = 3;
-	node_send(&a, MSG_POST, &post, sizeof(post), "{three}", 7);
-	(void)usleep(100 * 1000);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	node_check(fd != -1);
+	post(3, HTTP_REGISTER, "{three}");
+	fd = far_accept();
 	(void)read_request(fd, text, sizeof(text), "{three}");
 	node_check(send(fd, "garbage\r\n\r\n", 11, 0) == 11);
 	expect_posted(3, 0, "");
 	close(fd);
-	close(listener);
+	close(far.listener);
 
-	post.request = 4;
-	post.path = HTTP_TELEMETRY;
-	node_send(&a, MSG_POST, &post, sizeof(post), "{four}", 6);
+	post(4, HTTP_TELEMETRY, "{four}");
 	expect_posted(4, 0, "");
+	node_stop(&a);
+}
+
+/*
+ * Nothing of an answer is used unless the known key signed it, for this very
+ * request: another key, a changed status or body, a signature that answers
+ * another path, none at all.  Who is refused hears registrations only, and is
+ * back with its own key, or with the one that people tell the node.
+ */
+static void
+coordinator_is_known_by_its_key(void **unused)
+{
+	static const struct far_answer refused[] = {
+		{ "GET", "/api/v1/releases", NULL, "body", .status = 200, .key = 1 },
+		{ "GET", "/api/v1/releases", NULL, "body", .status = 404, .sent_status = 200 },
+		{ "GET", "/api/v1/releases", NULL, "body", "BODY", .status = 200 },
+		{ "GET", "/api/v1/roster", NULL, "body", .status = 200 },
+		{ "POST", "/api/v1/releases", NULL, "body", .status = 200 },
+	};
+	static struct config config;
+	struct far_answer about;
+	char text[4096];
+	int fd;
+
+	(void)unused;
+	far_start(&config);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		far_pin(PIN_NONE, 0);
+		far_pin(PIN_KEPT, 0);
+		post(1, HTTP_RELEASES, "node=1");
+		fd = far_accept();
+		(void)read_request(fd, text, sizeof(text), "\r\n\r\n");
+		about = refused[i];
+		about.request = text;
+		far_say(fd, &about);
+		expect_trust(about.key == 1 ? TRUST_OTHER_KEY : TRUST_BAD_SIGNATURE);
+		expect_posted(1, 0, "");
+		close(fd);
+		post(2, HTTP_REPORT, "{}");
+		expect_posted(2, 0, "");
+	}
+	/* Unsigned, while a key is known; but an error of somebody in between is no alarm. */
+	far_pin(PIN_NONE, 0);
+	far_pin(PIN_CONFIGURED, 0);
+	post(3, HTTP_REGISTER, "{3}");
+	fd = far_accept();
+	(void)read_request(fd, text, sizeof(text), "{3}");
+	node_check(send(fd, "HTTP/1.1 502 Bad\r\nContent-Length: 2\r\n\r\nno", 41, 0) == 41);
+	expect_posted(3, 0, "");
+	close(fd);
+	post(4, HTTP_REGISTER, "{4}");
+	fd = far_accept();
+	(void)read_request(fd, text, sizeof(text), "{4}");
+	node_check(send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes", 41, 0) == 41);
+	expect_trust(TRUST_BAD_SIGNATURE);
+	expect_posted(4, 0, "");
+	close(fd);
+	/* Its own key again; and another one that people vouch for. */
+	for (size_t key = 0; key < 2; key++) {
+		if (key == 1)
+			far_pin(PIN_KEPT, 1);
+		post(5, HTTP_REGISTER, "{5}");
+		fd = far_accept();
+		(void)read_request(fd, text, sizeof(text), "{5}");
+		far_say(fd, &(struct far_answer){
+		                "POST", "/register", text, "yes", .status = 200, .key = key });
+		expect_trust(TRUST_GOOD);
+		expect_posted(5, 200, "yes");
+		close(fd);
+	}
+	close(far.listener);
+	node_stop(&a);
+}
+
+/* Where no key is known an unsigned coordinator is posted to, and nothing that it says is used. */
+static void
+unsigned_coordinator_is_not_believed(void **unused)
+{
+	static struct config config;
+	char text[4096];
+	int fd;
+
+	(void)unused;
+	far_start(&config);
+	far_pin(PIN_NONE, 0);
+	post(1, HTTP_RELEASES, "node=1");
+	fd = far_accept();
+	(void)read_request(fd, text, sizeof(text), "\r\n\r\n");
+	node_check(send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes", 41, 0) == 41);
+	expect_trust(TRUST_UNSIGNED);
+	expect_posted(1, 200, "");
+	post(2, HTTP_REPORT, "{2}");
+	(void)read_request(fd, text, sizeof(text), "{2}");
+	/* One that is signed is the first: from here on none but its key. */
+	far_say(
+	    fd, &(struct far_answer){ "POST", "/api/report/submit", text, "ok", .status = 200 });
+	expect_trust(TRUST_FIRST_USE);
+	expect_posted(2, 200, "ok");
+	post(3, HTTP_REPORT, "{3}");
+	(void)read_request(fd, text, sizeof(text), "{3}");
+	far_say(fd, &(struct far_answer){
+	                "POST", "/api/report/submit", text, "ok", .status = 200, .key = 1 });
+	expect_trust(TRUST_OTHER_KEY);
+	expect_posted(3, 0, "");
+	close(fd);
+	close(far.listener);
 	node_stop(&a);
 }
 
@@ -701,6 +901,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(flood_is_bounded, linked_pair, stop_pair),
 		cmocka_unit_test_setup_teardown(certificates_are_checked, linked_pair, stop_pair),
 		cmocka_unit_test(coordinator_is_served),
+		cmocka_unit_test(coordinator_is_known_by_its_key),
+		cmocka_unit_test(unsigned_coordinator_is_not_believed),
 		cmocka_unit_test(local_mode_links),
 	};
 	int failed;

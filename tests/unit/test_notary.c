@@ -222,11 +222,12 @@ hear(struct notary *n, int timeout_ms, uint32_t *type, size_t *size)
 	enum err err;
 	int fd;
 
-	/* It says first how much of the roster it holds; who tests that listens for itself. */
+	/* It says first which coordinator it knows and how much of the roster it holds; who tests
+	 * that listens for itself. */
 	do
 		err = ipc_read_blocking(
 		    n->engine, type, &answer, sizeof(answer), size, &fd, timeout_ms);
-	while (err == ERR_OK && *type == MSG_ROSTER_HELD);
+	while (err == ERR_OK && (*type == MSG_ROSTER_HELD || *type == MSG_PIN));
 	return err;
 }
 
@@ -549,6 +550,90 @@ torn_tail_is_mended(void **unused)
 	notary_end(&n);
 }
 
+/* ---- the coordinator's key ---------------------------------------------------------- */
+
+static void
+expect_pin(struct notary *n, enum pin_source source, uint8_t first)
+{
+	struct msg_pin pin = { 0 };
+	uint32_t type = 0;
+	size_t size = 0;
+	int fd;
+
+	while (type != MSG_PIN)
+		assert_ok(ipc_read_blocking(
+		    n->engine, &type, &answer, sizeof(answer), &size, &fd, ANSWER_MS));
+	assert_int_equal(size, sizeof(pin));
+	memcpy(&pin, &answer, sizeof(pin));
+	assert_int_equal(pin.source, source);
+	assert_int_equal(pin.key.bytes[0], first);
+}
+
+static void
+keep_pin(struct notary *n, uint8_t first)
+{
+	struct msg_pin pin = { .source = PIN_KEPT, .key = { .bytes = { first, 1 } } };
+
+	assert_ok(ipc_write_blocking(n->engine, MSG_PIN, &pin, sizeof(pin), NULL, 0, -1));
+}
+
+static void
+reload(struct notary *n, uint8_t configured)
+{
+	static struct msg_config config;
+
+	memset(&config, 0, sizeof(config));
+	config.version = MESSAGES_VERSION;
+	config.role = ROLE_NOTARY;
+	strcpy(config.config.name, "node-a");
+	snprintf(config.config.state_dir, LIMIT_PATH_BYTES, "%s/a", mesh.directory);
+	config.config.coordinator_key.bytes[0] = configured;
+	assert_ok(ipc_write_blocking(n->control, MSG_RELOAD, &config, sizeof(config), NULL, 0, -1));
+}
+
+/*
+ * The coordinator's first key outlives a restart, and no later one takes its
+ * place but a person's: by removing the file, or in the configuration.  A file
+ * that is torn stands for no key at all, not for none.
+ */
+static void
+coordinator_key_is_kept(void **unused)
+{
+	char path[128];
+	struct notary n;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/a/coordinator.key", mesh.directory);
+	notary_start(&n, false);
+	expect_pin(&n, PIN_NONE, 0);
+	keep_pin(&n, 7);
+	expect_pin(&n, PIN_KEPT, 7);
+	keep_pin(&n, 8);
+	expect_pin(&n, PIN_KEPT, 7);
+	notary_end(&n);
+
+	notary_start(&n, false);
+	expect_pin(&n, PIN_KEPT, 7);
+	reload(&n, 9);
+	expect_pin(&n, PIN_CONFIGURED, 9);
+	keep_pin(&n, 8);
+	expect_pin(&n, PIN_CONFIGURED, 9);
+	reload(&n, 0);
+	expect_pin(&n, PIN_KEPT, 7);
+	assert_int_equal(truncate(path, 40), 0);
+	reload(&n, 0);
+	expect_pin(&n, PIN_KEPT, 0);
+	keep_pin(&n, 8);
+	expect_pin(&n, PIN_KEPT, 0);
+	assert_int_equal(unlink(path), 0);
+	reload(&n, 0);
+	expect_pin(&n, PIN_NONE, 0);
+	keep_pin(&n, 8);
+	expect_pin(&n, PIN_KEPT, 8);
+	notary_end(&n);
+	assert_int_equal(unlink(path), 0);
+}
+
 int
 main(void)
 {
@@ -558,6 +643,7 @@ main(void)
 		cmocka_unit_test(sessions_are_signed),
 		cmocka_unit_test(killed_at_every_call),
 		cmocka_unit_test(torn_tail_is_mended),
+		cmocka_unit_test(coordinator_key_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, make_mesh, drop_mesh);
