@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "core/ballot.h"
@@ -328,34 +327,19 @@ print(const char *what, const struct sample *list, size_t count)
 	print_one("  by gossip", list, count, true);
 }
 
-/* One object in a copy of the settled world: what it severs is whole again for the next. */
+/* One object in a world of its own: what it severs would not be whole again for the next. */
 static struct sample
-sample_in_copy(struct sim *s, unsigned percent, enum entry_kind kind)
+sample_one(uint64_t seed, uint32_t nodes, unsigned percent, enum entry_kind kind)
 {
+	struct sim *s = settled(seed, nodes);
+	size_t origin = sim_any_host(s, &s->prng);
+	size_t subject = kind == ENTRY_CERTIFICATE ? (origin + 1) % s->count : origin;
 	struct sample sample;
-	int ends[2], status;
-	pid_t child;
 
-	if (pipe(ends) != 0 || (child = fork()) < 0) {
-		perror("bench_sim");
-		exit(1);
-	}
-	if (child == 0) {
-		size_t origin = sim_any_host(s, &s->prng);
-		size_t subject = kind == ENTRY_CERTIFICATE ? (origin + 1) % s->count : origin;
-
-		choose_droppers(s, origin, percent);
-		sample.ours = spread(s, origin, (member_index)subject, kind);
-		sample.gossip = compare(s, origin, sample.ours.bytes / sample.ours.copies);
-		_exit(write(ends[1], &sample, sizeof(sample)) != sizeof(sample));
-	}
-	close(ends[1]);
-	if (read(ends[0], &sample, sizeof(sample)) != sizeof(sample) ||
-	    waitpid(child, &status, 0) != child || status != 0) {
-		fputs("bench_sim: a copy of the world failed\n", stderr);
-		exit(1);
-	}
-	close(ends[0]);
+	choose_droppers(s, origin, percent);
+	sample.ours = spread(s, origin, (member_index)subject, kind);
+	sample.gossip = compare(s, origin, sample.ours.bytes / sample.ours.copies);
+	sim_free(s);
 	return sample;
 }
 
@@ -369,14 +353,10 @@ spread_all(uint32_t nodes, size_t runs)
 	/* Everybody is a head: a quorum is more than half. */
 	size_t kind_count = nodes / 2 < LIMIT_CERTIFICATE_SIGNERS ? 2 : 1;
 
-	for (size_t i = 0; i < runs; i++) {
-		struct sim *s = settled(i + 1, nodes);
-
+	for (size_t i = 0; i < runs; i++)
 		for (size_t p = 0; p < COUNT_OF(percents); p++)
 			for (size_t k = 0; k < kind_count; k++)
-				samples[p][k][i] = sample_in_copy(s, percents[p], kinds[k]);
-		sim_free(s);
-	}
+				samples[p][k][i] = sample_one(i + 1, nodes, percents[p], kinds[k]);
 	for (size_t p = 0; p < COUNT_OF(percents); p++) {
 		printf("%6" PRIu32 " nodes, %" PRIu32 " drop (%u %%), %zu runs\n", nodes,
 		    (nodes * percents[p] + 50) / 100, percents[p], runs);
