@@ -237,7 +237,15 @@
 #define LIMIT_STATE_MS           200  /* how long a composed answer is served again, when ... */
 #define LIMIT_STATE_NODES        256  /* ... more nodes than this are known */
 #define LIMIT_EVENTS             2000 /* kept for pages whose stream broke */
+#define LIMIT_EVENTS_BYTES       (8 * 1024 * 1024)
 #define LIMIT_EVENT_LISTENERS    1024
+#define LIMIT_CHANGES_MS         250  /* between two events that tell how nodes are */
+#define LIMIT_CHANGES_IDLE_MS    1000 /* and when nothing was said: silence is a change */
+#define LIMIT_INCIDENT_TOLD_MS   50   /* changes of an incident are gathered for so long */
+#define LIMIT_INCIDENTS_DIRTY    64   /* of so many */
+#define LIMIT_IDS_SHOWN          1000 /* nodes whose ids are in a snapshot */
+#define LIMIT_THREATS_SHOWN      100
+#define LIMIT_BLOCKED_SHOWN      200
 #define LIMIT_EVENT_BEAT_MS      2000
 #define LIMIT_EVICTED            64   /* entries in one step */
 

@@ -1,6 +1,7 @@
 /*
  * api_events: the stream of what happens.
  */
+#include "coordinator/changes.h"
 #include "coordinator/reply.h"
 
 void
@@ -11,8 +12,10 @@ api_events(struct coordinator *c, const struct http_request *request, struct htt
 	const char *since = http_query(request, "since");
 	enum err err = events_listen(c->events, last != NULL ? last : since, reply);
 
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
+		changes_noted(c->changes);
 		return;
+	}
 	if (err == ERR_FULL)
 		reply_error(
 		    reply, 503, "%d pages listen already; try again later", LIMIT_EVENT_LISTENERS);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/hex.h"
 #include "coordinator/auth.h"
+#include "coordinator/changes.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
 
@@ -236,7 +237,7 @@ api_register(struct coordinator *c, const struct http_request *request, struct h
 		if (!node->proven && r.has_key)
 			node->key = r.key;
 		node->seen_ms = now_ms;
-		c->sequence++;
+		changes_noted(c->changes);
 		reply_json(reply, json_pack("{s:o}", "peers", peers_in_turn(c, node)));
 	}
 	json_decref(object);
@@ -256,6 +257,8 @@ struct telemetry {
 	const char *node_id;
 	const char *status;
 	double cpu, ram;
+	double rss_kb, decoys, drift;
+	enum node_mode mode;
 	char *peers;
 };
 
@@ -287,6 +290,28 @@ read_peers(const json_t *object, struct http_reply *reply)
 	return text;
 }
 
+/* What a node may say beyond the contract: how it enforces, and what it costs. */
+static bool
+read_posture(const json_t *object, struct telemetry *out, struct http_reply *reply)
+{
+	const char *mode = body_string(object, "mode", 16, true, reply);
+
+	if (mode == NULL || !body_number(object, "drift", 1e9, &out->drift, reply) ||
+	    !body_number(object, "decoys", LIMIT_DECOYS, &out->decoys, reply) ||
+	    !body_number(object, "rss_kb", 1e9, &out->rss_kb, reply))
+		return false;
+	out->mode = MODE_UNKNOWN;
+	if (strcmp(mode, "enforce") == 0)
+		out->mode = MODE_ENFORCE;
+	else if (strcmp(mode, "observe") == 0)
+		out->mode = MODE_OBSERVE;
+	else if (*mode != '\0') {
+		reply_error(reply, 400, "mode: enforce or observe");
+		return false;
+	}
+	return true;
+}
+
 static bool
 read_telemetry(const json_t *object, struct telemetry *out, struct http_reply *reply)
 {
@@ -300,7 +325,7 @@ read_telemetry(const json_t *object, struct telemetry *out, struct http_reply *r
 	            object, "status", REGISTRY_STATUS_BYTES + 1, false, reply)) != NULL &&
 	       body_number(object, "cpu_pct", 1e6, &out->cpu, reply) &&
 	       body_number(object, "ram_pct", 1e6, &out->ram, reply) &&
-	       (out->peers = read_peers(object, reply)) != NULL;
+	       read_posture(object, out, reply) && (out->peers = read_peers(object, reply)) != NULL;
 }
 
 static void
@@ -319,12 +344,16 @@ take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *re
 	strcpy(node->status, t->status);
 	node->cpu = t->cpu < 100 ? t->cpu : 100;
 	node->ram = t->ram < 100 ? t->ram : 100;
+	node->mode = t->mode;
+	node->drift = t->drift > 0;
+	node->decoys = (unsigned)t->decoys;
+	node->rss_kb = (uint64_t)t->rss_kb;
 	free(node->peers);
 	node->peers = t->peers;
 	t->peers = NULL;
 	node->told = true;
 	node->told_ms = node->seen_ms = now_ms;
-	c->sequence++;
+	changes_noted(c->changes);
 	reply->status = 200;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/hex.h"
 #include "coordinator/auth.h"
+#include "coordinator/changes.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
 
@@ -104,7 +105,7 @@ take_report(struct coordinator *c, const struct signer *signer, struct store_rep
 	}
 	note_report(c, report);
 	c->reports_accepted++;
-	c->sequence++;
+	changes_report(c->changes, report);
 	log_info("%s%s%sreport node=%s event=%s score=%g source=%s decision=%s method=%s",
 	    *report->incident != '\0' ? "incident=" : "", report->incident,
 	    *report->incident != '\0' ? " " : "", report->node, log_word(report->event_type),

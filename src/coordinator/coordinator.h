@@ -24,13 +24,13 @@ struct coordinator {
 	int signals; /* signalfd */
 	struct httpd *httpd;
 	struct events *events;
+	struct changes *changes;
 	struct store *store;
 	struct identity *identity;
 	struct roster *roster; /* NULL: none loaded */
 	struct registry *registry;
 	struct ledger *ledger; /* NULL without a roster */
 	uint64_t started_ms;   /* Unix */
-	uint64_t sequence;     /* changes so far; with started_ms it names a state */
 	uint64_t entries_accepted, entries_refused, reports_accepted;
 	size_t turn; /* from which node on the next one that registers is told its peers */
 	struct cached state, incidents, topology, peers;

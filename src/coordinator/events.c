@@ -30,6 +30,8 @@ struct events {
 	uint64_t epoch;
 	uint64_t newest;
 	struct event ring[LIMIT_EVENTS]; /* number n at n % LIMIT_EVENTS */
+	uint64_t oldest;                 /* none before it is kept */
+	size_t held_bytes;
 	TAILQ_HEAD(, listener) listeners;
 	size_t listener_count;
 };
@@ -139,39 +141,60 @@ on_beat(void *context)
 
 /* A listener in the middle of an event that leaves the ring cannot be helped: it begins anew. */
 static void
-make_room(struct events *e, struct event *event)
+drop(struct events *e, uint64_t number)
 {
+	struct event *event = &e->ring[number % LIMIT_EVENTS];
 	struct listener *l;
 
 	if (event->text == NULL)
 		return;
 	TAILQ_FOREACH(l, &e->listeners, link)
-	if (l->sent_bytes > 0 && l->next + LIMIT_EVENTS == e->newest + 1 && l->waker != NULL)
+	if (l->sent_bytes > 0 && l->next == number && l->waker != NULL)
 		httpd_end(l->waker);
+	e->held_bytes -= event->size_bytes;
 	free(event->text);
-	event->text = NULL;
+	*event = (struct event){ 0 };
+}
+
+/* For one more, whose bytes are counted already. */
+static void
+make_room(struct events *e)
+{
+	while (e->oldest < e->newest &&
+	       (e->oldest + LIMIT_EVENTS <= e->newest || e->held_bytes > LIMIT_EVENTS_BYTES))
+		drop(e, e->oldest++);
+}
+
+void
+events_publish_text(struct events *e, const char *name, const char *json)
+{
+	struct event event = { .text = NULL };
+	int size = -1;
+
+	e->newest++;
+	if (json != NULL)
+		size = asprintf(&event.text, "id: %" PRIu64 ":%" PRIu64 "\nevent: %s\ndata: %s\n\n",
+		    e->epoch, e->newest, name, json);
+	if (size < 0)
+		event.text = NULL;
+	else
+		event.size_bytes = (size_t)size;
+	e->held_bytes += event.size_bytes;
+	make_room(e);
+	e->ring[e->newest % LIMIT_EVENTS] = event;
+	wake_all(e);
 }
 
 void
 events_publish(struct events *e, const char *name, json_t *data)
 {
-	struct event *event = &e->ring[(e->newest + 1) % LIMIT_EVENTS];
-	char *json = data == NULL ? NULL : json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII);
-	int size;
+	char *json = data == NULL ? NULL
+	                          : json_dumps(data,
+	                                JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
 
 	json_decref(data);
-	make_room(e, event);
-	e->newest++;
-	size = json == NULL
-	           ? -1
-	           : asprintf(&event->text, "id: %" PRIu64 ":%" PRIu64 "\nevent: %s\ndata: %s\n\n",
-	                 e->epoch, e->newest, name, json);
-	if (size < 0)
-		event->text = NULL;
-	else
-		event->size_bytes = (size_t)size;
+	events_publish_text(e, name, json);
 	free(json);
-	wake_all(e);
 }
 
 /* EPOCH:NUMBER */
@@ -231,6 +254,12 @@ events_listeners(const struct events *e)
 	return e->listener_count;
 }
 
+size_t
+events_held_bytes(const struct events *e)
+{
+	return e->held_bytes;
+}
+
 /* ---- life ------------------------------------------------------------------------ */
 
 enum err
@@ -242,6 +271,7 @@ events_new(struct loop *loop, uint64_t epoch, struct events **out)
 	if (e == NULL)
 		return ERR_NOMEM;
 	e->epoch = epoch;
+	e->oldest = 1;
 	TAILQ_INIT(&e->listeners);
 	if ((err = loop_timer_new(loop, on_beat, e, &e->timer)) != ERR_OK) {
 		events_free(e);

@@ -1,6 +1,6 @@
 /*
- * events: what happens, as Server-Sent Events.  The last LIMIT_EVENTS are
- * kept, so that a page whose stream broke goes on where it was; one that was
+ * events: what happens, as Server-Sent Events.  The last LIMIT_EVENTS, and no
+ * more than LIMIT_EVENTS_BYTES, are kept, so that a page whose stream broke goes on where it was; one that was
  * away for longer, or comes from an earlier life of this process, is told to
  * load the state anew (event `reset`).
  *
@@ -22,8 +22,11 @@ void events_free(struct events *);
 
 /* Takes the reference.  Without memory (NULL, too) listeners are told to load anew. */
 void events_publish(struct events *, const char *name, json_t *data);
+/* The same of JSON text, which must be one line. */
+void events_publish_text(struct events *, const char *name, const char *json);
 uint64_t events_number(const struct events *); /* of the newest; 0: none yet */
 size_t events_listeners(const struct events *);
+size_t events_held_bytes(const struct events *);
 
 /*
  * Fills in the reply: a stream that goes on behind last_id (as a browser sends

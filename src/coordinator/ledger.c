@@ -27,7 +27,9 @@ struct ledger {
 	const struct roster *roster;
 	struct member_word *members;
 	size_t held;
-	size_t indicators;
+	struct map *by_address;
+	struct blocked **blocked;
+	size_t blocked_count, blocked_room;
 	struct map *by_incident;
 	struct incident **incidents;
 	size_t incident_count, incident_room;
@@ -55,7 +57,8 @@ ledger_new(const struct crypto *crypto, const struct roster *roster, struct ledg
 		l->members[i].released = -1;
 	/* Incident ids are hashes of what the CA fixed; nobody can grind collisions that matter. */
 	if ((err = map_new(sizeof(struct incident_id), 0, &l->by_incident)) != ERR_OK ||
-	    (err = map_new(sizeof(struct hash), 0, &l->of_precaution)) != ERR_OK)
+	    (err = map_new(sizeof(struct hash), 0, &l->of_precaution)) != ERR_OK ||
+	    (err = map_new(sizeof(struct address), 0, &l->by_address)) != ERR_OK)
 		goto fail;
 	*out = l;
 	return ERR_OK;
@@ -63,6 +66,13 @@ ledger_new(const struct crypto *crypto, const struct roster *roster, struct ledg
 fail:
 	ledger_free(l);
 	return err;
+}
+
+static void
+free_blocked(struct blocked *b)
+{
+	free(b->reporters);
+	free(b);
 }
 
 void
@@ -75,8 +85,13 @@ ledger_free(struct ledger *l)
 		free(l->incidents[i]->voters);
 		free(l->incidents[i]->cuts);
 		free(l->incidents[i]->held_us);
+		free(l->incidents[i]->release_reason);
 		free(l->incidents[i]);
 	}
+	for (size_t i = 0; i < l->blocked_count; i++)
+		free_blocked(l->blocked[i]);
+	free(l->blocked);
+	map_free(l->by_address);
 	for (size_t i = 0; l->members != NULL && i < roster_count(l->roster); i++)
 		free(l->members[i].release);
 	free(l->incidents);
@@ -138,6 +153,7 @@ check_payload(const struct ledger *l, struct ledger_entry *e)
 		return find_subject(l, &e->entry.statement.subject, &e->subject);
 	case ENTRY_VERDICT:
 		e->good = ballot_is_good(l, &e->entry, e->author);
+		memcpy(e->mark, e->entry.verdict.ballot_signature.bytes, sizeof(e->mark));
 		return find_subject(l, &e->entry.verdict.subject, &e->subject);
 	case ENTRY_SELF_REPORT:
 		e->subject = e->author;
@@ -208,6 +224,7 @@ ledger_check(const struct ledger *l, struct span bytes, struct ledger_entry *out
 	        ERR_OK)
 		return err;
 	entry_hash(l->crypto, envelope.body, &out->hash);
+	memcpy(out->mark, envelope.signature.bytes, sizeof(out->mark));
 	out->envelope = bytes;
 	out->standing = entry_is_urgent(out->entry.kind);
 	out->good = true;
@@ -257,20 +274,21 @@ take_incident(struct ledger *l, const struct ledger_entry *e, struct incident **
 		return ERR_NOMEM;
 	}
 	l->incidents[l->incident_count++] = incident;
+	incident->number = l->incident_count;
 	*out = incident;
 	return ERR_OK;
 }
 
 /* A member speaks once; a good word replaces a bad one. */
 static enum err
-add_voice(struct voice **list, size_t *count, member_index member, uint64_t time_ms, bool good)
+add_voice(struct voice **list, size_t *count, const struct voice *said)
 {
 	struct voice *bigger;
 
 	for (size_t i = 0; i < *count; i++) {
-		if ((*list)[i].member != member)
+		if ((*list)[i].member != said->member)
 			continue;
-		(*list)[i].good = (*list)[i].good || good;
+		(*list)[i].good = (*list)[i].good || said->good;
 		return ERR_OK;
 	}
 	/* Doubles at powers of two, so that no room need be kept beside the count. */
@@ -280,8 +298,19 @@ add_voice(struct voice **list, size_t *count, member_index member, uint64_t time
 			return ERR_NOMEM;
 		*list = bigger;
 	}
-	(*list)[(*count)++] = (struct voice){ .member = member, .time_ms = time_ms, .good = good };
+	(*list)[(*count)++] = *said;
 	return ERR_OK;
+}
+
+static struct voice
+voice_of(const struct ledger_entry *e)
+{
+	struct voice voice = {
+		.member = e->author, .time_ms = e->entry.header.time_ms, .good = e->good
+	};
+
+	memcpy(voice.mark, e->mark, sizeof(voice.mark));
+	return voice;
 }
 
 static enum err
@@ -338,6 +367,7 @@ apply_statement(struct ledger *l, struct incident *incident, const struct ledger
 {
 	const struct statement *statement = &e->entry.statement;
 	struct member_word *witness = &l->members[e->author];
+	const struct voice voice = voice_of(e);
 	size_t before = incident->witness_count;
 	enum err err;
 
@@ -349,8 +379,7 @@ apply_statement(struct ledger *l, struct incident *incident, const struct ledger
 		incident->score = statement->score;
 	if (e->entry.header.time_ms > witness->touched_ms)
 		witness->touched_ms = e->entry.header.time_ms;
-	err = add_voice(&incident->witnesses, &incident->witness_count, e->author,
-	    e->entry.header.time_ms, true);
+	err = add_voice(&incident->witnesses, &incident->witness_count, &voice);
 	if (err == ERR_OK && incident->witness_count > before)
 		incident->witnesses[before].live =
 		    is_live(l, witness, e->subject, e->entry.header.time_ms);
@@ -379,6 +408,7 @@ keep_release(struct member_word *word, const struct ledger_entry *e)
 static enum err
 apply_receipt(struct incident *incident, const struct ledger_entry *e)
 {
+	const struct voice voice = voice_of(e);
 	size_t before = incident->cut_count;
 	uint64_t *held_us;
 	enum err err;
@@ -387,8 +417,7 @@ apply_receipt(struct incident *incident, const struct ledger_entry *e)
 	if (held_us == NULL)
 		return ERR_NOMEM;
 	incident->held_us = held_us;
-	err = add_voice(
-	    &incident->cuts, &incident->cut_count, e->author, e->entry.header.time_ms, true);
+	err = add_voice(&incident->cuts, &incident->cut_count, &voice);
 	/* Its first word counts: a stronger cut later is no slower one. */
 	if (err == ERR_OK && incident->cut_count > before)
 		held_us[before] = e->entry.receipt.held_us;
@@ -400,6 +429,8 @@ apply_certificate(struct ledger *l, struct incident *incident, const struct ledg
 {
 	const struct certificate *c = &e->entry.certificate;
 	const struct epoch *epoch = roster_epoch(l->roster, c->epoch);
+	struct voice voice = voice_of(e);
+	size_t signatures = 0;
 	enum err err;
 
 	if (c->level == LEVEL_RELEASE) {
@@ -410,11 +441,38 @@ apply_certificate(struct ledger *l, struct incident *incident, const struct ledg
 	for (size_t bit = 0; bit < 8 * c->voters.size_bytes; bit++) {
 		if ((c->voters.data[bit / 8] >> (bit % 8) & 1) == 0)
 			continue;
-		err = add_voice(&incident->voters, &incident->voter_count,
-		    epoch_head_at(epoch, bit), e->entry.header.time_ms, true);
+		voice.member = epoch_head_at(epoch, bit);
+		memcpy(voice.mark, c->signatures.data + 64 * signatures++, sizeof(voice.mark));
+		err = add_voice(&incident->voters, &incident->voter_count, &voice);
 		if (err != ERR_OK)
 			return err;
 	}
+	return ERR_OK;
+}
+
+static enum err
+apply_verdict(struct incident *incident, const struct ledger_entry *e)
+{
+	const struct voice voice = voice_of(e);
+
+	if (e->entry.verdict.level != LEVEL_QUARANTINE)
+		return ERR_OK;
+	return add_voice(&incident->voters, &incident->voter_count, &voice);
+}
+
+static enum err
+apply_release(struct incident *incident, const struct ledger_entry *e)
+{
+	char *reason = strdup(e->entry.release.reason);
+
+	if (reason == NULL)
+		return ERR_NOMEM;
+	free(incident->release_reason);
+	incident->release_reason = reason;
+	incident->release_asked = true;
+	incident->release_by = e->author;
+	incident->release_kind = e->entry.release.kind;
+	incident->release_asked_ms = e->entry.header.time_ms;
 	return ERR_OK;
 }
 
@@ -429,18 +487,12 @@ apply_payload(struct ledger *l, struct incident *incident, const struct ledger_e
 	case ENTRY_CERTIFICATE:
 		return apply_certificate(l, incident, e);
 	case ENTRY_VERDICT:
-		if (e->entry.verdict.level != LEVEL_QUARANTINE)
-			return ERR_OK;
-		return add_voice(&incident->voters, &incident->voter_count, e->author,
-		    e->entry.header.time_ms, e->good);
+		return apply_verdict(incident, e);
 	case ENTRY_PROOF:
 		incident->proven = true;
 		return ERR_OK;
 	case ENTRY_RELEASE:
-		incident->release_asked = true;
-		incident->release_by = e->author;
-		incident->release_kind = e->entry.release.kind;
-		return ERR_OK;
+		return apply_release(incident, e);
 	case ENTRY_RECEIPT:
 		return apply_receipt(incident, e);
 	case ENTRY_INDICATOR:
@@ -453,6 +505,71 @@ apply_payload(struct ledger *l, struct incident *incident, const struct ledger_e
 		break;
 	}
 	return ERR_RANGE;
+}
+
+/* Whose time was over first makes room; an incident's own account is in its entries. */
+static void
+forget_blocked(struct ledger *l, size_t index)
+{
+	map_remove(l->by_address, &l->blocked[index]->address);
+	free_blocked(l->blocked[index]);
+	l->blocked[index] = l->blocked[--l->blocked_count];
+}
+
+static uint64_t
+blocked_until_ms(const struct blocked *b)
+{
+	return b->time_ms + b->ttl_s * 1000ULL;
+}
+
+static enum err
+take_blocked(struct ledger *l, const struct address *address, struct blocked **out)
+{
+	struct blocked *b = map_get(l->by_address, address), **list;
+	size_t first = 0;
+
+	if (b != NULL) {
+		*out = b;
+		return ERR_OK;
+	}
+	if (l->blocked_count >= LIMIT_INDICATORS) {
+		for (size_t i = 1; i < l->blocked_count; i++)
+			if (blocked_until_ms(l->blocked[i]) < blocked_until_ms(l->blocked[first]))
+				first = i;
+		forget_blocked(l, first);
+	}
+	list = grown(l->blocked, l->blocked_count, &l->blocked_room, sizeof(struct blocked *));
+	if (list == NULL)
+		return ERR_NOMEM;
+	l->blocked = list;
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		return ERR_NOMEM;
+	b->address = *address;
+	if (map_put(l->by_address, address, b) != ERR_OK) {
+		free(b);
+		return ERR_NOMEM;
+	}
+	l->blocked[l->blocked_count++] = b;
+	*out = b;
+	return ERR_OK;
+}
+
+static enum err
+apply_indicator(struct ledger *l, const struct ledger_entry *e)
+{
+	const struct indicator *indicator = &e->entry.indicator;
+	const struct voice voice = voice_of(e);
+	struct blocked *b;
+	enum err err;
+
+	if ((err = take_blocked(l, &indicator->address, &b)) != ERR_OK)
+		return err;
+	b->class = indicator->reason;
+	if (voice.time_ms >= b->time_ms) {
+		b->time_ms = voice.time_ms;
+		b->ttl_s = indicator->ttl_s;
+	}
+	return add_voice(&b->reporters, &b->reporter_count, &voice);
 }
 
 static void
@@ -470,9 +587,9 @@ ledger_apply(struct ledger *l, const struct ledger_entry *e)
 	enum err err;
 
 	if (e->subject == MEMBER_NONE) {
-		l->indicators++;
-		count_held(l, e);
-		return ERR_OK;
+		if ((err = apply_indicator(l, e)) == ERR_OK)
+			count_held(l, e);
+		return err;
 	}
 	if ((err = take_incident(l, e, &incident)) != ERR_OK ||
 	    (err = apply_payload(l, incident, e)) != ERR_OK)
@@ -590,9 +707,21 @@ ledger_release(const struct ledger *l, member_index member)
 }
 
 size_t
-ledger_indicators(const struct ledger *l)
+ledger_blocked_count(const struct ledger *l)
 {
-	return l->indicators;
+	return l->blocked_count;
+}
+
+const struct blocked *
+ledger_blocked(const struct ledger *l, size_t index)
+{
+	return l->blocked[index];
+}
+
+const struct blocked *
+ledger_find_blocked(const struct ledger *l, const struct address *address)
+{
+	return map_get(l->by_address, address);
 }
 
 size_t
@@ -606,6 +735,31 @@ ledger_incident(struct ledger *l, size_t index)
 {
 	derive(l);
 	return l->incidents[index];
+}
+
+const struct incident *
+ledger_find(struct ledger *l, const struct incident_id *id)
+{
+	derive(l);
+	return map_get(l->by_incident, id->bytes);
+}
+
+void
+ledger_number(struct ledger *l, const struct incident_id *id, uint64_t number)
+{
+	struct incident *incident = map_get(l->by_incident, id->bytes);
+
+	if (incident != NULL)
+		incident->number = number;
+}
+
+void
+ledger_told(struct ledger *l, const struct incident_id *id, bool that_it_holds)
+{
+	struct incident *incident = map_get(l->by_incident, id->bytes);
+
+	if (incident != NULL)
+		incident->told_holds = that_it_holds;
 }
 
 const char *

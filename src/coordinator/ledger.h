@@ -28,10 +28,13 @@ struct voice {
 	uint64_t time_ms; /* by its own clock */
 	bool good;        /* its ballot signature verifies */
 	bool live;        /* a witness that accused nobody else shortly before */
+	uint8_t mark[4];  /* of its signature: of the ballot, else of the entry */
 };
 
 struct incident {
 	struct incident_id id;
+	uint64_t number;            /* the caller's: ledger_number() */
+	bool told_holds;            /* the caller's: ledger_told() */
 	member_index subject;
 	uint32_t round;
 	uint64_t first_ms, last_ms; /* of its entries, by their authors' clocks */
@@ -39,6 +42,8 @@ struct incident {
 	bool release_asked;         /* an operator's request is held: */
 	member_index release_by;
 	enum release_kind release_kind;
+	uint64_t release_asked_ms;
+	char *release_reason;
 	uint64_t released_ms;       /* of the RELEASE certificate; 0: none */
 	uint32_t score;             /* the highest said */
 	enum event_class class;     /* of the first statement or self-report */
@@ -52,6 +57,16 @@ struct incident {
 	size_t cut_count;
 };
 
+/* An address outside the mesh that members asked to block. */
+struct blocked {
+	struct address address;
+	enum event_class class;
+	uint64_t time_ms; /* of the newest word */
+	uint32_t ttl_s;   /* from then on */
+	struct voice *reporters;
+	size_t reporter_count;
+};
+
 /* One proven entry; its spans point into the envelope given to ledger_check(). */
 struct ledger_entry {
 	struct hash hash;
@@ -62,6 +77,7 @@ struct ledger_entry {
 	struct incident_id incident;
 	bool standing;
 	bool good; /* a verdict's ballot signature verifies */
+	uint8_t mark[4];
 };
 
 MUST_USE enum err ledger_new(const struct crypto *, const struct roster *, struct ledger **out);
@@ -91,12 +107,18 @@ enum node_status ledger_status(struct ledger *, member_index, uint64_t now_ms);
 /* The RELEASE certificate of the highest round, as an Envelope; empty: none. */
 struct span ledger_release(const struct ledger *, member_index);
 uint64_t ledger_released_ms(const struct ledger *, member_index); /* 0: never */
-/* Addresses outside the mesh that somebody asked to block. */
-size_t ledger_indicators(const struct ledger *);
+/* At most LIMIT_INDICATORS, in no order; those whose time is over may be among them. */
+size_t ledger_blocked_count(const struct ledger *);
+const struct blocked *ledger_blocked(const struct ledger *, size_t index);
+const struct blocked *ledger_find_blocked(const struct ledger *, const struct address *); /* or NULL */
 
 size_t ledger_incident_count(const struct ledger *);
 /* In order of arrival.  Valid until the next ledger_apply(). */
 const struct incident *ledger_incident(struct ledger *, size_t index);
+const struct incident *ledger_find(struct ledger *, const struct incident_id *); /* or NULL */
+/* By what number people know it; and that they heard that it holds. */
+void ledger_number(struct ledger *, const struct incident_id *, uint64_t number);
+void ledger_told(struct ledger *, const struct incident_id *, bool that_it_holds);
 enum incident_level incident_level(const struct incident *);
 const char *incident_level_text(enum incident_level);    /* "accused" ... */
 const char *incident_evidence_text(const struct incident *); /* "certificate" ... */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "coordinator/changes.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/identity.h"
 #include "coordinator/sockets.h"
@@ -186,7 +187,8 @@ open_all(struct coordinator *c, struct sockets *sockets)
 	    (err = registry_new(c->roster, &c->registry)) != ERR_OK ||
 	    (err = coordinator_restore(c)) != ERR_OK || (err = loop_new(&c->loop)) != ERR_OK ||
 	    (err = watch_signals(c)) != ERR_OK ||
-	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK)
+	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK ||
+	    (err = changes_new(c, &c->changes)) != ERR_OK)
 		return err;
 	http.loop = c->loop;
 	if ((err = httpd_new(&http, &c->httpd)) != ERR_OK ||
@@ -203,6 +205,7 @@ static void
 close_all(struct coordinator *c)
 {
 	httpd_free(c->httpd);
+	changes_free(c->changes);
 	events_free(c->events);
 	loop_free(c->loop);
 	registry_free(c->registry);

@@ -1,4 +1,5 @@
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/map.h"
@@ -10,7 +11,9 @@ struct registry {
 	struct map *by_key_id;
 	struct registry_node **list; /* order of arrival */
 	size_t count, room;
-	size_t members; /* of the roster, at the head of the list */
+	size_t members;  /* of the roster, at the head of the list */
+	uint64_t serial; /* of the newest node */
+	uint16_t zones;  /* groups of two and more */
 };
 
 static void
@@ -31,11 +34,33 @@ free_node(struct registry_node *node)
 }
 
 static enum err
+make_node(struct registry *r, const char *name, struct registry_node **out)
+{
+	struct registry_node *node;
+	char key[LIMIT_NAME_BYTES];
+
+	if ((node = calloc(1, sizeof(*node))) == NULL)
+		return ERR_NOMEM;
+	memcpy(node->name, name, strlen(name) + 1);
+	node->serial = ++r->serial;
+	node->member = MEMBER_NONE;
+	node->zone = (uint16_t)(r->zones + 1);
+	node->mode = MODE_UNKNOWN;
+	name_key(name, key);
+	if (map_put(r->by_name, key, node) != ERR_OK) {
+		free_node(node);
+		return ERR_NOMEM;
+	}
+	*out = node;
+	return ERR_OK;
+}
+
+static enum err
 append(struct registry *r, const char *name, struct registry_node **out)
 {
-	struct registry_node *node, **list;
-	char key[LIMIT_NAME_BYTES];
+	struct registry_node **list;
 	size_t room;
+	enum err err;
 
 	if (r->count == r->room) {
 		room = r->room == 0 ? 16 : 2 * r->room;
@@ -44,18 +69,84 @@ append(struct registry *r, const char *name, struct registry_node **out)
 		r->list = list;
 		r->room = room;
 	}
-	if ((node = calloc(1, sizeof(*node))) == NULL)
-		return ERR_NOMEM;
-	memcpy(node->name, name, strlen(name) + 1);
-	node->member = MEMBER_NONE;
-	name_key(name, key);
-	if (map_put(r->by_name, key, node) != ERR_OK) {
-		free_node(node);
-		return ERR_NOMEM;
+	if ((err = make_node(r, name, out)) == ERR_OK)
+		r->list[r->count++] = *out;
+	return err;
+}
+
+/* ---- zones -------------------------------------------------------------------- */
+
+struct group {
+	size_t members;
+	uint16_t zone; /* from 1; 0: none yet */
+};
+
+static enum err
+count_groups(struct registry *r, struct map *by_group, struct group *groups)
+{
+	const struct member *member;
+	struct group *group;
+	enum err err;
+
+	for (size_t i = 0; i < r->members; i++) {
+		member = roster_member(r->roster, r->list[i]->member);
+		if ((group = map_get(by_group, member->group)) == NULL) {
+			group = &groups[i];
+			if ((err = map_put(by_group, member->group, group)) != ERR_OK)
+				return err;
+		}
+		group->members++;
 	}
-	r->list[r->count++] = node;
-	*out = node;
 	return ERR_OK;
+}
+
+/* In the order of their first members, so that a zone keeps its name when the mesh grows. */
+static enum err
+number_zones(struct registry *r)
+{
+	struct group *groups = calloc(r->members + 1, sizeof(*groups)), *group;
+	struct map *by_group = NULL;
+	enum err err = ERR_NOMEM;
+
+	if (groups == NULL ||
+	    (err = map_new(sizeof(((struct member *)NULL)->group), 0, &by_group)) != ERR_OK)
+		goto done;
+	if ((err = count_groups(r, by_group, groups)) != ERR_OK)
+		goto done;
+	for (size_t i = 0; i < r->members; i++) {
+		group = map_get(by_group, roster_member(r->roster, r->list[i]->member)->group);
+		if (group->members > 1 && group->zone == 0)
+			group->zone = ++r->zones;
+		r->list[i]->zone = group->zone;
+	}
+	/* 0: alone in its group, shown behind the groups; a stranger one further. */
+	for (size_t i = 0; i < r->members; i++)
+		r->list[i]->zone =
+		    r->list[i]->zone > 0 ? (uint16_t)(r->list[i]->zone - 1) : r->zones;
+
+done:
+	map_free(by_group);
+	free(groups);
+	return err;
+}
+
+size_t
+registry_zone_count(const struct registry *r)
+{
+	return (size_t)r->zones + 2;
+}
+
+void
+registry_zone_name(const struct registry *r, size_t zone, char out[REGISTRY_ZONE_BYTES])
+{
+	if (zone == r->zones)
+		snprintf(out, REGISTRY_ZONE_BYTES, "ungrouped");
+	else if (zone > r->zones)
+		snprintf(out, REGISTRY_ZONE_BYTES, "unenrolled");
+	else if (zone < 26)
+		snprintf(out, REGISTRY_ZONE_BYTES, "zone-%c", (char)('a' + zone));
+	else
+		snprintf(out, REGISTRY_ZONE_BYTES, "zone-%zu", zone + 1);
 }
 
 static enum err
@@ -82,7 +173,7 @@ add_members(struct registry *r)
 			return err;
 	}
 	r->members = r->count;
-	return ERR_OK;
+	return number_zones(r);
 }
 
 enum err
@@ -149,13 +240,15 @@ registry_find_key_id(const struct registry *r, const uint8_t key_id[16])
 	return map_get(r->by_key_id, key_id);
 }
 
-/* The stranger that was silent longest makes room, if it was silent long enough. */
+/* The stranger that was silent longest gives its place away, if it was silent long enough. */
 static enum err
-drop_oldest(struct registry *r, uint64_t now_ms, char dropped[LIMIT_NAME_BYTES + 1])
+replace_oldest(struct registry *r, const char *name, uint64_t now_ms, struct registry_node **out,
+    char dropped[LIMIT_NAME_BYTES + 1])
 {
 	struct registry_node *node;
 	char key[LIMIT_NAME_BYTES];
 	size_t oldest = r->members;
+	enum err err;
 
 	for (size_t i = r->members; i < r->count; i++)
 		if (r->list[i]->seen_ms < r->list[oldest]->seen_ms)
@@ -163,14 +256,14 @@ drop_oldest(struct registry *r, uint64_t now_ms, char dropped[LIMIT_NAME_BYTES +
 	node = r->list[oldest];
 	if (node->seen_ms + LIMIT_STRANGER_MS > now_ms)
 		return ERR_FULL;
+	if ((err = make_node(r, name, out)) != ERR_OK)
+		return err;
 	memcpy(dropped, node->name, sizeof(node->name));
 	name_key(node->name, key);
 	map_remove(r->by_name, key);
 	if (node->proven && map_get(r->by_key_id, node->key_id) == node)
 		map_remove(r->by_key_id, node->key_id);
-	memmove(
-	    &r->list[oldest], &r->list[oldest + 1], (r->count - oldest - 1) * sizeof(r->list[0]));
-	r->count--;
+	r->list[oldest] = *out;
 	free_node(node);
 	return ERR_OK;
 }
@@ -179,14 +272,11 @@ enum err
 registry_take(struct registry *r, const char *name, uint64_t now_ms, struct registry_node **out,
     char dropped[LIMIT_NAME_BYTES + 1])
 {
-	enum err err;
-
 	dropped[0] = '\0';
 	if ((*out = registry_find(r, name)) != NULL)
 		return ERR_OK;
-	if (r->count - r->members >= LIMIT_MEMBERS &&
-	    (err = drop_oldest(r, now_ms, dropped)) != ERR_OK)
-		return err;
+	if (r->count - r->members >= LIMIT_MEMBERS)
+		return replace_oldest(r, name, now_ms, out, dropped);
 	return append(r, name, out);
 }
 

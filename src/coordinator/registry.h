@@ -15,8 +15,12 @@
 
 #define REGISTRY_ADDRESS_BYTES 300
 #define REGISTRY_STATUS_BYTES  32
+#define REGISTRY_ZONE_BYTES    32
 
 struct registry; /* opaque */
+
+/* How a node says that it enforces. */
+enum node_mode { MODE_ENFORCE, MODE_OBSERVE, MODE_UNKNOWN };
 
 struct nonce_seen {
 	uint8_t nonce[16];
@@ -25,7 +29,9 @@ struct nonce_seen {
 
 struct registry_node {
 	char name[LIMIT_NAME_BYTES + 1];
+	uint64_t serial;     /* never used again, while a place in the list may be */
 	member_index member; /* MEMBER_NONE: not enrolled */
+	uint16_t zone;       /* index of registry_zone() */
 	bool proven;         /* key is known to be this name's */
 	struct public_key key;
 	uint8_t key_id[16];  /* node id; not enrolled: first 16 bytes of SHA-256(key) */
@@ -44,6 +50,10 @@ struct registry_node {
 	uint64_t touched_ms; /* a signed report of a touch */
 	double score;        /* of its newest report */
 	uint64_t score_ms;
+	enum node_mode mode;
+	bool drift;          /* its kernel lacks cuts, or has too many */
+	unsigned decoys;     /* active */
+	uint64_t rss_kb;     /* of all its processes; 0: it did not say */
 
 	struct nonce_seen *nonces; /* of its signed requests, lately; owned */
 	size_t nonce_count, nonce_room;
@@ -54,10 +64,14 @@ MUST_USE enum err registry_new(const struct roster *, struct registry **out);
 void registry_free(struct registry *); /* accepts NULL */
 
 size_t registry_count(const struct registry *);
-/* In order of arrival, members first; index < count.  Indexes change when one is dropped. */
+/* Members first, then in order of arrival, but that a dropped one's place is the newcomer's. */
 struct registry_node *registry_at(const struct registry *, size_t index);
 struct registry_node *registry_find(const struct registry *, const char *name);
 struct registry_node *registry_find_key_id(const struct registry *, const uint8_t key_id[16]);
+
+/* Enrolment groups of two and more by name, then all other members, then strangers. */
+size_t registry_zone_count(const struct registry *);
+void registry_zone_name(const struct registry *, size_t zone, char out[REGISTRY_ZONE_BYTES]);
 
 /*
  * Finds or makes the node of that name.  FULL: LIMIT_MEMBERS strangers are

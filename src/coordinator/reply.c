@@ -22,6 +22,16 @@ reply_text(struct http_reply *reply, const char *type, char *text, size_t size_b
 	reply->is_static = false;
 }
 
+static void
+refuse_no_memory(struct http_reply *reply)
+{
+	reply->status = 503;
+	reply->type = TYPE_JSON;
+	reply->body = (void *)(uintptr_t)no_memory;
+	reply->body_bytes = sizeof(no_memory) - 1;
+	reply->is_static = true;
+}
+
 void
 reply_json(struct http_reply *reply, json_t *value)
 {
@@ -40,11 +50,7 @@ reply_json(struct http_reply *reply, json_t *value)
 		return;
 	}
 	free(text);
-	reply->status = 503;
-	reply->type = TYPE_JSON;
-	reply->body = (void *)(uintptr_t)no_memory;
-	reply->body_bytes = sizeof(no_memory) - 1;
-	reply->is_static = true;
+	refuse_no_memory(reply);
 }
 
 bool
@@ -62,13 +68,11 @@ reply_cached(const struct coordinator *c, const struct cached *cached, struct ht
 	return true;
 }
 
-void
-reply_and_cache(
-    const struct coordinator *c, struct cached *cached, json_t *value, struct http_reply *reply)
+static void
+cache(const struct coordinator *c, struct cached *cached, struct http_reply *reply)
 {
 	const struct crypto *crypto = crypto_sodium();
 
-	reply_json(reply, value);
 	if (registry_count(c->registry) <= LIMIT_STATE_NODES || reply->status != 200)
 		return;
 	free(cached->text);
@@ -80,6 +84,28 @@ reply_and_cache(
 	cached->at_ms = loop_now_ms();
 	crypto->sha256(crypto->context, "", reply->body, reply->body_bytes, &cached->digest);
 	reply->body_digest = &cached->digest;
+}
+
+void
+reply_and_cache(
+    const struct coordinator *c, struct cached *cached, json_t *value, struct http_reply *reply)
+{
+	reply_json(reply, value);
+	cache(c, cached, reply);
+}
+
+void
+reply_text_and_cache(const struct coordinator *c, struct cached *cached, struct json_text *text,
+    struct http_reply *reply)
+{
+	if (text->failed) {
+		json_text_free(text);
+		refuse_no_memory(reply);
+		return;
+	}
+	reply_text(reply, TYPE_JSON, text->bytes, text->size_bytes);
+	*text = (struct json_text){ 0 };
+	cache(c, cached, reply);
 }
 
 void

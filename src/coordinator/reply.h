@@ -5,6 +5,7 @@
 #define COORDINATOR_REPLY_H
 #include <jansson.h>
 #include "coordinator/coordinator.h"
+#include "coordinator/json_text.h"
 
 /* {"error": "..."}: what is wrong and what to do. */
 void reply_error(struct http_reply *, unsigned status, const char *format, ...)
@@ -17,6 +18,9 @@ void reply_json(struct http_reply *, json_t *);
  */
 bool reply_cached(const struct coordinator *, const struct cached *, struct http_reply *);
 void reply_and_cache(const struct coordinator *, struct cached *, json_t *, struct http_reply *);
+/* Empties the text. */
+void reply_text_and_cache(const struct coordinator *, struct cached *, struct json_text *,
+    struct http_reply *);
 /* Takes text, from malloc. */
 void reply_text(struct http_reply *, const char *type, char *text, size_t size_bytes);
 

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "coordinator/coordinator.h"
+#include "coordinator/changes.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
 #include "sys/log.h"
@@ -153,6 +153,6 @@ coordinator_reload(struct coordinator *c)
 	registry_free(old_registry);
 	ledger_free(old_ledger);
 	roster_free(old_roster);
-	c->sequence++;
+	changes_restarted(c->changes);
 	return ERR_OK;
 }

@@ -72,8 +72,9 @@ MUST_USE enum err store_drop_node(struct store *, const char *name);
 MUST_USE enum err store_each_node(struct store *,
     void (*fn)(void *context, const struct store_node *), void *context);
 
-/* ERR_REPLAY: a report with this nonce is there.  Purges beyond LIMIT_REPORTS_KEPT in small steps. */
-MUST_USE enum err store_add_report(struct store *, const struct store_report *);
+/* Sets its number.  ERR_REPLAY: a report with this nonce is there.  Purges beyond
+ * LIMIT_REPORTS_KEPT in small steps. */
+MUST_USE enum err store_add_report(struct store *, struct store_report *);
 /* The newest `limit` of those after since_ms, oldest first. */
 MUST_USE enum err store_each_report(struct store *, uint64_t since_ms, size_t limit,
     void (*fn)(void *context, const struct store_report *), void *context);

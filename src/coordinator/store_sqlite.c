@@ -410,9 +410,10 @@ store_each_node(struct store *s, void (*fn)(void *, const struct store_node *), 
 }
 
 enum err
-store_add_report(struct store *s, const struct store_report *r)
+store_add_report(struct store *s, struct store_report *r)
 {
 	sqlite3_stmt *st = s->statements[ADD_REPORT];
+	sqlite3_int64 number;
 	enum err err;
 
 	if ((err = store_begin(s)) != ERR_OK)
@@ -432,9 +433,11 @@ store_add_report(struct store *s, const struct store_report *r)
 	sqlite3_bind_int(st, 12, r->opinion);
 	if ((err = run(s, ADD_REPORT)) != ERR_OK)
 		goto fail;
+	number = sqlite3_last_insert_rowid(s->db);
 	bind_number(s->statements[PURGE_REPORTS], 1, LIMIT_REPORTS_KEPT);
 	if ((err = run(s, PURGE_REPORTS)) != ERR_OK || (err = store_commit(s)) != ERR_OK)
 		goto fail;
+	r->number = (uint64_t)number;
 	return ERR_OK;
 
 fail:

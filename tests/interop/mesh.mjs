@@ -100,6 +100,15 @@ export class Node {
 		return this.entry(6, join(number(1, 1), bytes(2, subject.id), number(4, 1), number(5, window), bytes(6, bitmap), bytes(7, join(...signatures))), options);
 	}
 
+	// How soon its kernel held the block.
+	receipt(subject, heldUs, options = {}) {
+		return this.entry(9, join(bytes(1, subject.id), number(2, options.round ?? 0), bytes(3, Buffer.alloc(32, 7)), number(4, heldUs)), options);
+	}
+
+	indicator(address, ttlS, options = {}) {
+		return this.entry(8, join(bytes(1, Buffer.from(address.split('.').map(Number))), number(2, ttlS), number(3, 1), number(4, 9)), options);
+	}
+
 	registration(fields = {}, key = this.key) {
 		const body = { id: this.name, address: '10.77.0.11:9000', pub_key: key.public.toString('hex'), timestamp: Math.floor(Date.now() / 1000), ...fields };
 		return { signature: key.sign(`${body.id}|${body.address}|${body.timestamp}`).toString('hex'), ...body };

@@ -206,7 +206,7 @@ an_indicator_accuses_nobody(void **state)
 	assert_ok(give(l, (struct span){ bytes[0],
 	                      mesh_envelope(&mesh.members[0], &e, bytes[0], sizeof(bytes[0])) }));
 	assert_int_equal(ledger_incident_count(l), 0);
-	assert_int_equal(ledger_indicators(l), 1);
+	assert_int_equal(ledger_blocked_count(l), 1);
 	assert_int_equal(ledger_held_total(l), 1);
 	statuses(l, seen);
 	assert_string_equal(seen, "......");

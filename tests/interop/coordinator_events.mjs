@@ -1,0 +1,171 @@
+// What happens reaches a listener as it happens, and a snapshot and the stream
+// behind its number never contradict each other.
+// usage: node coordinator_events.mjs DIRECTORY-OF-BINARIES
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Coordinator, Key, Node, makeMesh, syncItems, windowNow } from './mesh.mjs';
+
+const bin = process.argv[2];
+const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
+let mesh, c, a, b, d, e, f;
+
+const telemetry = (node, extra = {}) => ({ node_id: node.name, status: 'healthy', peers: [], cpu_pct: 12.54, ram_pct: 40, ...extra });
+const report = (node, extra = {}) => ({ node_id: node.name, score: 9, event_type: 'HONEYPOT_TRIPPED', source_ip: '10.77.0.66', decision: 'quarantine', method: 'rule-based', ...extra });
+const state = async () => (await c.get('/api/v1/state')).json;
+
+// Reads the stream until closed; events in .list as { id, event, data }.
+class Listener {
+	constructor(since) {
+		this.list = [];
+		this.stop = new AbortController();
+		this.ended = this.run(since).catch((error) => { if (error.name !== 'AbortError') throw error; });
+	}
+
+	async run(since) {
+		const answer = await fetch(`http://${c.authority}/api/v1/events${since ? `?since=${since}` : ''}`, { signal: this.stop.signal });
+		assert.equal(answer.status, 200);
+		let text = '';
+		for await (const part of answer.body) {
+			text += Buffer.from(part).toString();
+			for (let at; (at = text.indexOf('\n\n')) >= 0; text = text.slice(at + 2)) {
+				const fields = Object.fromEntries(text.slice(0, at).split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+				this.list.push({ ...fields, data: JSON.parse(fields.data), at: performance.now() });
+			}
+		}
+	}
+
+	async until(find, ms = 4000) {
+		const end = performance.now() + ms;
+		for (;;) {
+			const found = this.list.find(find);
+			if (found) return found;
+			assert.ok(performance.now() < end, `not heard; heard: ${this.list.map((x) => x.event)}`);
+			await wait(5);
+		}
+	}
+
+	all(event) {
+		return this.list.filter((x) => x.event === event).map((x) => x.data);
+	}
+
+	async close() {
+		this.stop.abort();
+		await this.ended;
+	}
+}
+
+before(async () => {
+	mesh = makeMesh(bin, ['node-a', 'node-b', 'node-c', 'node-d', 'node-e']);
+	[a, b, d, e, f] = mesh.nodes;
+	c = await new Coordinator(bin, path.join(mesh.dir, 'main'), { roster_file: path.join(mesh.ca, 'roster'), ca_file: path.join(mesh.ca, 'ca.pem') }).ready();
+});
+after(async () => {
+	await c.stop();
+	mesh.remove();
+});
+
+test('a snapshot has every column for every node, and what it is of', async () => {
+	const s = await state();
+	assert.deepEqual([s.v, s.mesh, s.heads, s.members, s.roster_epoch], [1, 'interop', 5, 5, 1]);
+	assert.match(s.key, /^[0-9a-f]{64}$/);
+	assert.ok(s.key_since <= Date.now());
+	assert.deepEqual(s.states, ['healthy', 'attacked', 'restricted', 'quarantined', 'unreachable']);
+	assert.deepEqual(Object.keys(s.nodes), ['id', 'name', 'zone', 'st', 'score', 'cpu', 'ram', 'hp', 'seen', 'enrolled', 'mode', 'drift']);
+	for (const [name, column] of Object.entries(s.nodes)) assert.equal(column.length, 5, name);
+	assert.deepEqual(s.nodes.name, ['node-a', 'node-b', 'node-c', 'node-d', 'node-e']);
+	assert.ok(s.nodes.zone.every((z) => s.zones[z] !== undefined));
+	assert.deepEqual([s.incidents, s.threats, s.blocked], [[], [], []]);
+	assert.equal(s.me.role, 'viewer');
+});
+
+test('how a node is comes within its interval, once, and as the snapshot has it', async () => {
+	const s = await state(), l = new Listener(`${s.epoch}:${s.seq}`);
+	await l.until((x) => x.event === 'hb');
+	await c.postSigned(a, '/api/telemetry', telemetry(a, { mode: 'observe', drift: 2, decoys: 2, rss_kb: 3600 }));
+	const { data } = await l.until((x) => x.event === 'nodes');
+	assert.deepEqual(data, [[0, 0, 0, 12.5, 40, 1, 1, 2]]);
+	const now = await state();
+	assert.deepEqual([now.nodes.st[0], now.nodes.cpu[0], now.nodes.mode[0], now.nodes.drift[0], now.nodes.hp[0]], [0, 12.5, 1, 1, 2]);
+	await c.postSigned(a, '/api/telemetry', telemetry(a, { mode: 'observe', drift: 2, decoys: 2 }));
+	await wait(600);
+	assert.equal(l.all('nodes').length, 1, 'nothing new, nothing said');
+	for (const wrong of [{ mode: 'off' }, { mode: 7 }, { drift: -1 }, { drift: 'x' }, { decoys: 99 }, { rss_kb: 1e12 }])
+		assert.equal((await c.postSigned(a, '/api/telemetry', telemetry(a, wrong))).status, 400, JSON.stringify(wrong));
+	await l.close();
+});
+
+test('a stranger joins with its row, under an index that is its own', async () => {
+	const s = await state(), l = new Listener(`${s.epoch}:${s.seq}`), guest = new Node(mesh, 'guest', new Key());
+	await l.until((x) => x.event === 'hb');
+	await c.post('/register', guest.registration());
+	const { data } = await l.until((x) => x.event === 'join');
+	assert.deepEqual([data.idx, data.name, data.enrolled], [5, 'guest', 0]);
+	const now = await state();
+	assert.deepEqual([now.nodes.name[5], now.nodes.id[5], now.zones[now.nodes.zone[5]]], ['guest', data.id, 'unenrolled']);
+	await l.close();
+});
+
+test('an incident is told as it goes: itself, its votes, its cuts, its end; and a listener that comes later hears the same', async () => {
+	const s = await state(), since = `${s.epoch}:${s.seq}`, l = new Listener(since), window = windowNow();
+	await l.until((x) => x.event === 'hb');
+	await c.postSigned(b, '/api/report/submit', report(b, { reason: '<img src=x>' }));
+	const threat = await l.until((x) => x.event === 'threat');
+	assert.deepEqual([threat.data.n, threat.data.node, threat.data.score, threat.data.reason], [1, 'node-b', 9, '<img src=x>']);
+	const started = performance.now();
+	const verdict = b.verdict(e, window);
+	await c.postSigned(b, '/api/v1/entries', syncItems(a.statement(e), verdict, f.verdict(e, window, randomBytes(64))));
+	const vote = await l.until((x) => x.event === 'vote');
+	assert.ok(vote.at - started < 250, `${vote.at - started} ms`);
+	assert.deepEqual(l.all('vote').map((v) => [v.name, v.ok]), [['node-b', true], ['node-e', false]]);
+	assert.equal(vote.data.key, b.key.public.subarray(0, 4).toString('hex'));
+	assert.equal(vote.data.sig, b.ballot(e, window).subarray(0, 4).toString('hex'));
+	const [first] = l.all('incident');
+	assert.deepEqual([first.id, first.level, first.name], [vote.data.id, 'accused', 'node-d']);
+	const certificate = b.certificate(e, window, [a, b, f]);
+	await c.postSigned(b, '/api/v1/entries', syncItems(certificate));
+	await l.until((x) => x.event === 'incident' && x.data.level === 'quarantine');
+	await l.until((x) => x.event === 'blocked');
+	assert.deepEqual(l.all('vote').map((v) => v.name), ['node-b', 'node-e', 'node-a']);
+	assert.deepEqual(l.all('blocked').map((x) => [x.source, x.incident]), [['10.77.0.14', first.id]]);
+	await l.until((x) => x.event === 'nodes' && x.data.some((row) => row[0] === 3 && row[1] === 3));
+	await c.postSigned(a, '/api/v1/entries', syncItems(a.receipt(e, 3100)));
+	await c.postSigned(b, '/api/v1/entries', syncItems(b.receipt(e, 900)));
+	await l.until((x) => x.event === 'cut' && x.data.done === 2);
+	assert.deepEqual(l.all('cut').map((x) => [x.by, x.done, x.total, x.ms, x.last_ms]), [['node-a', 1, 4, 3.1, 3.1], ['node-b', 2, 4, 0.9, 3.1]]);
+	await c.postSigned(b, '/api/v1/entries', syncItems(b.indicator('203.0.113.9', 3600)));
+	assert.deepEqual((await l.until((x) => x.event === 'blocked' && x.data.source === '203.0.113.9')).data.ttl, 3600);
+	const now = await state();
+	assert.deepEqual(now.blocked.map((x) => x.source), ['10.77.0.14', '203.0.113.9']);
+	assert.deepEqual(now.threats.map((x) => x.n), [1]);
+	assert.deepEqual(now.incidents[0].cut, { n: 2, of: 4, p50_ms: 3.1, last_ms: 3.1 });
+	await wait(400);
+	const late = new Listener(since);
+	await late.until((x) => x.event === 'hb');
+	const heard = (list) => list.filter((x) => x.id).map((x) => [x.id, x.event]);
+	assert.deepEqual(heard(late.list), heard(l.list));
+	assert.deepEqual(heard(l.list).map(([id]) => Number(id.split(':')[1])), heard(l.list).map((_, i) => s.seq + 1 + i), 'no number is left out');
+	await l.close();
+	await late.close();
+});
+
+test('whatever the order of snapshots and telemetry, a snapshot and the events behind it give the snapshot that follows', async () => {
+	const pages = [];
+	for (let n = 0; n < 30; n++) {
+		await c.postSigned([a, b, d][n % 3], '/api/telemetry', telemetry([a, b, d][n % 3], { cpu_pct: n, mode: n % 5 ? 'enforce' : 'observe' }));
+		if (n % 4 === 0) {
+			const s = await state();
+			pages.push({ rows: s.nodes.name.map((_, i) => [s.nodes.st[i], s.nodes.cpu[i], s.nodes.mode[i]]), listener: new Listener(`${s.epoch}:${s.seq}`) });
+		}
+		await wait(n * 7 % 60);
+	}
+	const last = await state();
+	await wait(300);
+	for (const { rows, listener } of pages) {
+		for (const batch of listener.all('nodes'))
+			for (const [i, st, , cpu, , mode] of batch) rows[i] = [st, cpu, mode ?? rows[i][2]];
+		assert.deepEqual(rows, last.nodes.name.map((_, i) => [last.nodes.st[i], last.nodes.cpu[i], last.nodes.mode[i]]));
+		await listener.close();
+	}
+});
