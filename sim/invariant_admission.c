@@ -47,6 +47,7 @@ accepted(struct sim *s, size_t host, const struct record *r)
 		return;
 	g = &truth_of(s, host)->given[r->subject];
 	if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_RELEASE && r->round >= g->over) {
+		truth_released(g, r);
 		g->over = r->round + 1;
 		g->cut_ms = 0;
 		if (!g->final)

@@ -310,8 +310,15 @@ isolation_booted(struct sim *s, size_t host)
 		w->given[i].due_ms = UINT64_MAX;
 		w->given[i].cut_ms = 0;
 	}
-	for (size_t i = 0; i < h->disk.count; i++)
-		truth_reached(s, host, line_record(s, h, i));
+	for (size_t i = 0; i < h->disk.count; i++) {
+		struct record *r = line_record(s, h, i);
+
+		truth_reached(s, host, r);
+		if (!r->valid || r->kind != ENTRY_CERTIFICATE || r->level != LEVEL_RELEASE)
+			continue;
+		truth_released(&w->given[r->subject], r);
+		w->given[r->subject].over = w->given[r->subject].round;
+	}
 	for (size_t i = 0; i < h->disk.count; i++) {
 		const struct record *r = line_record(s, h, i);
 		struct given *g;
@@ -319,9 +326,6 @@ isolation_booted(struct sim *s, size_t host)
 		if (!r->valid || r->subject == h->member || r->subject == MEMBER_NONE)
 			continue;
 		g = &w->given[r->subject];
-		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_RELEASE &&
-		    r->round >= g->over)
-			g->over = r->round + 1;
 		if (r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE &&
 		    r->round >= g->round)
 			g->held |= REASON_CERTIFICATE;

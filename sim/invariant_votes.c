@@ -50,15 +50,6 @@ certificate_reached(const struct sim *s, int observed, member_index subject, uin
 	return false;
 }
 
-/* The lowest round that is not over for this host, by what reached it or by what it took. */
-static uint32_t
-open_round(const struct sim *s, size_t host, member_index subject)
-{
-	const struct given *g = &truth_of(s, host)->given[subject];
-
-	return g->over > g->round ? g->over : g->round;
-}
-
 /* Blast radius: what its ballots that are open, or led to certificates, weigh. */
 static void
 check_budget(struct sim *s, const struct electorate *e, size_t host, member_index subject)
@@ -69,7 +60,7 @@ check_budget(struct sim *s, const struct electorate *e, size_t host, member_inde
 	for (size_t other = 0; other < s->count; other++) {
 		const struct record *r =
 		    ledger_about(s->ledger, (member_index)other, SHELF_VERDICT);
-		uint32_t round = open_round(s, host, (member_index)other);
+		uint32_t round = truth_of(s, host)->given[other].round;
 		bool certified =
 		    certificate_reached(s, h->observed, (member_index)other, round);
 

@@ -106,9 +106,8 @@ truth_suspect(struct sim *s, size_t host, member_index m)
 	w->suspects[w->suspect_count++] = m;
 }
 
-/* The round is over: what held the subject in it is no reason any more. */
-static void
-end_round(struct given *g, const struct record *r)
+void
+truth_released(struct given *g, const struct record *r)
 {
 	if (r->level != LEVEL_RELEASE || r->round < g->round)
 		return;
@@ -143,7 +142,7 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 	 * host has not heard of it is nothing yet. */
 	if (r->kind == ENTRY_CERTIFICATE && r->epoch <= truth_epoch(s, host) &&
 	    may_have_taken(s, host, r))
-		end_round(g, r);
+		truth_released(g, r);
 	if (again || r->kind != ENTRY_STATEMENT)
 		return;
 	while (i < g->heard_count && g->heard[i].witness != r->author)

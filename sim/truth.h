@@ -109,6 +109,8 @@ bool truth_touched(const struct sim *, member_index witness, member_index source
 
 /* An observed host has this entry now, from whomever. */
 void truth_reached(struct sim *, size_t host, struct record *);
+/* The host has this certificate: a RELEASE ends what held the subject in that round. */
+void truth_released(struct given *, const struct record *);
 /* Independent witnesses whose statements reached an observed host in time. */
 size_t truth_witnesses(const struct sim *, size_t host, member_index subject);
 
