@@ -10,27 +10,52 @@
 /* ---- who links to whom ------------------------------------------------------------- */
 
 static void
+attach(struct sim *s, size_t host, size_t link, uint16_t peer)
+{
+	struct fabric_host *h = &s->fabric.hosts[host];
+	size_t at = h->link_count++;
+
+	h->links = reallocarray(h->links, h->link_count, sizeof(*h->links));
+	h->peers = reallocarray(h->peers, h->link_count, sizeof(*h->peers));
+	if (h->links == NULL || h->peers == NULL)
+		abort();
+	for (; at > 0 && s->hosts[h->peers[at - 1]].member > s->hosts[peer].member; at--) {
+		h->peers[at] = h->peers[at - 1];
+		h->links[at] = h->links[at - 1];
+	}
+	h->peers[at] = peer;
+	h->links[at] = (uint32_t)link;
+}
+
+static size_t
+place_of(const struct fabric_host *h, size_t link)
+{
+	size_t at = 0;
+
+	while (h->links[at] != link)
+		at++;
+	return at;
+}
+
+static void
+detach(struct sim *s, size_t host, size_t link)
+{
+	struct fabric_host *h = &s->fabric.hosts[host];
+	size_t at = place_of(h, link);
+
+	h->link_count--;
+	memmove(&h->links[at], &h->links[at + 1], (h->link_count - at) * sizeof(*h->links));
+	memmove(&h->peers[at], &h->peers[at + 1], (h->link_count - at) * sizeof(*h->peers));
+}
+
+static void
 add_link(struct sim *s, size_t a, size_t b)
 {
 	struct fabric *f = &s->fabric;
-	struct link_ends *l = &f->links[f->link_count];
 
-	*l = (struct link_ends){ .host = { (uint16_t)a, (uint16_t)b } };
-	for (unsigned side = 0; side < 2; side++) {
-		struct fabric_host *h = &f->hosts[l->host[side]];
-		size_t at = h->link_count++;
-
-		h->links = reallocarray(h->links, h->link_count, sizeof(*h->links));
-		h->peers = reallocarray(h->peers, h->link_count, sizeof(*h->peers));
-		if (h->links == NULL || h->peers == NULL)
-			abort();
-		for (; at > 0 && h->peers[at - 1] > l->host[!side]; at--) {
-			h->peers[at] = h->peers[at - 1];
-			h->links[at] = h->links[at - 1];
-		}
-		h->peers[at] = l->host[!side];
-		h->links[at] = (uint32_t)f->link_count;
-	}
+	f->links[f->link_count] = (struct link_ends){ .host = { (uint16_t)a, (uint16_t)b } };
+	attach(s, a, f->link_count, (uint16_t)b);
+	attach(s, b, f->link_count, (uint16_t)a);
 	f->link_count++;
 }
 
@@ -74,8 +99,8 @@ fabric_init(struct sim *s)
 	prng_seed(&f->prng, s->options.seed ^ 0xfab);
 	f->delay_min_ms = 1;
 	f->delay_max_ms = 1 + (uint32_t)prng_below(&f->prng, 3);
-	f->host_count = s->count;
-	f->hosts = calloc(s->count, sizeof(*f->hosts));
+	f->host_count = s->count + 1;
+	f->hosts = calloc(f->host_count, sizeof(*f->hosts));
 	f->links = calloc(most + 1, sizeof(*f->links));
 	if (f->hosts == NULL || f->links == NULL)
 		abort();
@@ -101,7 +126,7 @@ fabric_free(struct fabric *f)
 }
 
 size_t
-fabric_find(const struct sim *s, size_t host, size_t peer)
+fabric_find(const struct sim *s, size_t host, size_t member)
 {
 	const struct fabric_host *h = &s->fabric.hosts[host];
 	size_t low = 0, high = h->link_count;
@@ -109,12 +134,13 @@ fabric_find(const struct sim *s, size_t host, size_t peer)
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (h->peers[middle] < peer)
+		if (s->hosts[h->peers[middle]].member < member)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < h->link_count && h->peers[low] == peer ? h->links[low] : SIZE_MAX;
+	return low < h->link_count && s->hosts[h->peers[low]].member == member ? h->links[low]
+	                                                                      : SIZE_MAX;
 }
 
 /* ---- up and down ---------------------------------------------------------------------- */
@@ -172,6 +198,21 @@ fabric_break(struct sim *s, size_t link, uint64_t told_ms)
 			tell(s, link, side, false, told_ms);
 	l->retry_ms = RETRY_MIN_MS;
 	schedule_retry(s, link, told_ms + 1 + prng_below(&s->fabric.prng, RETRY_MIN_MS));
+}
+
+void
+fabric_move(struct sim *s, size_t link, size_t from, size_t to)
+{
+	struct link_ends *l = &s->fabric.links[link];
+	unsigned side = l->host[1] == from;
+	struct fabric_host *far = &s->fabric.hosts[l->host[!side]];
+
+	fabric_break(s, link, 0);
+	l->life++;
+	l->host[side] = (uint16_t)to;
+	far->peers[place_of(far, link)] = (uint16_t)to;
+	detach(s, from, link);
+	attach(s, to, link, l->host[!side]);
 }
 
 void

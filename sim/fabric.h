@@ -27,7 +27,7 @@ struct link_ends {
 };
 
 struct fabric_host {
-	uint32_t *links;  /* by ascending far end */
+	uint32_t *links;  /* by the far end's member, ascending */
 	uint16_t *peers;
 	size_t link_count;
 	uint8_t side;     /* of a partition: only the same side is heard */
@@ -52,8 +52,10 @@ void fabric_init(struct sim *);
 void fabric_free(struct fabric *);
 /* To the far end's host on this host's link, if it is up; shares the payload. */
 void fabric_send(struct sim *, size_t from, size_t link, struct payload *);
-/* Which of a host's links leads there; SIZE_MAX: none. */
-size_t fabric_find(const struct sim *, size_t host, size_t peer);
+/* Which of a host's links leads to that member's host, or its clone; SIZE_MAX: none. */
+size_t fabric_find(const struct sim *, size_t host, size_t member);
+/* From now on it ends at another host of the same member: it breaks, and is tried anew. */
+void fabric_move(struct sim *, size_t link, size_t from, size_t to);
 /* Break it; the ends are told after so long. */
 void fabric_break(struct sim *, size_t link, uint64_t told_ms);
 /* A host's links that may not be break; what changed on it may forbid them. */

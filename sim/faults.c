@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/clone.h"
 #include "sim/digest.h"
-#include "sim/sim.h"
 
 struct fault_kind {
 	void (*begin)(struct sim *, struct prng *);
@@ -231,6 +231,19 @@ old_disk_end(struct sim *s, struct prng *prng)
 	trace_line(&s->trace, s->now_ms, "n%zu: an old snapshot of its disk is put in", index);
 }
 
+static void
+clone_fault_begin(struct sim *s, struct prng *prng)
+{
+	clone_begin(s, befall(s, FAULT_CLONE, prng), prng);
+}
+
+static void
+clone_fault_end(struct sim *s, struct prng *prng)
+{
+	(void)prng;
+	clone_end(s);
+}
+
 /* ---- clocks ------------------------------------------------------------------------------ */
 
 static int64_t
@@ -312,7 +325,7 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
 	[FAULT_POWER] = { power_begin, nothing, 20000, 100 },
 	[FAULT_FULL] = { full_begin, full_end, 10000, 20000 },
 	[FAULT_OLD_DISK] = { old_disk_begin, old_disk_end, 10000, 20000 },
-	[FAULT_CLONE] = { nothing, nothing, 10000, 20000 },
+	[FAULT_CLONE] = { clone_fault_begin, clone_fault_end, 10000, 30000 },
 	[FAULT_SKEW] = { skew_begin, skew_end, 10000, 60000 },
 	[FAULT_JUMP] = { jump_begin, jump_end, 10000, 20000 },
 	[FAULT_DRIFT] = { drift_begin, drift_end, 10000, 60000 },

@@ -9,13 +9,14 @@
 #define KEEP_SYNC_MS 5 /* as the notary's */
 
 void
-host_init(struct sim *s, size_t index)
+host_init(struct sim *s, size_t index, member_index member)
 {
 	struct host *h = &s->hosts[index];
+	bool observed = index < OBSERVED_MAX && index < s->count && !s->options.unjudged;
 
-	*h = (struct host){ .member = (member_index)index,
-		.observed = index < OBSERVED_MAX && !s->options.unjudged ? (int)index : -1,
-		.liar = s->authority->members[index].liar,
+	*h = (struct host){ .member = member,
+		.observed = observed ? (int)index : -1,
+		.liar = index < s->count && s->authority->members[member].liar,
 		.roster = s->authority->roster,
 		.deadline_ms = UINT64_MAX,
 		.timer = index };
@@ -73,9 +74,9 @@ set_deadline(struct sim *s, size_t index, uint64_t at_ms)
 	for (;;) {
 		size_t child = 2 * at + 1;
 
-		if (child + 1 < s->count && is_before(s, s->timers[child + 1], s->timers[child]))
+		if (child + 1 <= s->count && is_before(s, s->timers[child + 1], s->timers[child]))
 			child++;
-		if (child >= s->count || !is_before(s, s->timers[child], me))
+		if (child > s->count || !is_before(s, s->timers[child], me))
 			break;
 		place(s, at, s->timers[child]);
 		at = child;

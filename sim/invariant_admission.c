@@ -57,6 +57,9 @@ accepted(struct sim *s, size_t host, const struct record *r)
 	if (!condemns(r) || (r->kind == ENTRY_CERTIFICATE && r->round < g->over))
 		return;
 	g->final = g->final || r->kind != ENTRY_CERTIFICATE;
+	g->held |= r->kind == ENTRY_CERTIFICATE ? REASON_CERTIFICATE
+	           : r->kind == ENTRY_PROOF     ? REASON_PROOF
+	                                        : REASON_CONFESSION;
 	if (g->sever_ms == UINT64_MAX)
 		g->sever_ms = s->now_ms + SEVER_WITHIN_MS;
 }
@@ -175,8 +178,10 @@ admission_kept(struct sim *s, size_t host, struct span bytes, bool standing)
 }
 
 void
-admission_own(struct sim *s, size_t host, const struct record *r)
+admission_own(struct sim *s, size_t host, struct record *r)
 {
+	if (is_standing(r->kind))
+		r->kept |= 1ULL << s->hosts[host].observed;
 	accepted(s, host, r);
 }
 
@@ -397,11 +402,19 @@ admission_booted(struct sim *s, size_t host)
 
 	for (size_t i = 0; i < s->ledger->count; i++)
 		s->ledger->all[i]->kept &= ~bit;
+	for (size_t i = 0; i < s->hosts[host].disk.count; i++) {
+		const struct payload *p = s->hosts[host].disk.lines[i].bytes;
+		struct record *r = ledger_enter(
+		    s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
+
+		if (is_standing(r->kind))
+			r->kept |= bit;
+	}
 	for (size_t i = 0; i < s->authority->count; i++) {
 		struct given *g = &w->given[i];
 
 		g->sever_ms = UINT64_MAX;
-		g->final = (g->held & (REASON_CONFESSION | REASON_PROOF)) != 0;
+		g->final = (g->held & REASONS_FINAL) != 0;
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;
 	}

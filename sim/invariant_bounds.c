@@ -10,6 +10,7 @@ bounds_step(struct sim *s, size_t host)
 {
 	const struct host *h = &s->hosts[host];
 	const struct witnessed *w = truth_of(s, host);
+	const struct host *clone = &s->hosts[s->count];
 	uint64_t links = s->fabric.hosts[host].link_count, seconds;
 	struct core_view view;
 
@@ -18,6 +19,8 @@ bounds_step(struct sim *s, size_t host)
 	core_view(h->core, &view);
 	if (view.objects > LIMIT_HELD_OBJECTS || view.objects > s->count * LIMIT_HELD_PER_AUTHOR)
 		violated(s, 14, "n%zu holds %zu objects", host, view.objects);
+	if (clone->member == h->member)
+		links += s->fabric.hosts[s->count].link_count; /* they were its own */
 	/* What is checked for links, and once each for the disk. */
 	seconds = (s->now_ms - w->booted_ms) / 1000 + 1;
 	if (view.checks >

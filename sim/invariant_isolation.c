@@ -156,7 +156,8 @@ has_standing_precaution(const struct sim *s, int observed, member_index subject,
 {
 	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT);
 	     r != NULL; r = r->next)
-		if (has(r, observed) && r->report == SELF_REPORT_PRECAUTION && r->round >= round &&
+		if ((r->kept >> observed & 1) != 0 && r->report == SELF_REPORT_PRECAUTION &&
+		    r->round >= round &&
 		    stands(s, observed, r))
 			return true;
 	return false;
@@ -175,9 +176,8 @@ was_released(const struct sim *s, size_t host, member_index subject, struct give
 		r = r->next;
 	if (r == NULL)
 		return false;
-	g->round = r->round + 1;
-	g->reasons = g->held = 0;
-	return true;
+	truth_released(g, r);
+	return (g->held & REASONS_FINAL) == 0;
 }
 
 /* 5. */
@@ -187,8 +187,7 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	struct given *g = &truth_of(s, host)->given[subject];
 
 	if (quarantined) {
-		/* Ballots that reached it may have been refused, as a convict's are. */
-		g->held |= g->reasons & (uint8_t)~REASON_BALLOTS;
+		g->held |= g->reasons & REASON_PRECAUTION;
 		return;
 	}
 	if (g->held == 0 || was_released(s, host, subject, g))

@@ -112,7 +112,8 @@ truth_released(struct given *g, const struct record *r)
 	if (r->level != LEVEL_RELEASE || r->round < g->round)
 		return;
 	g->round = r->round + 1;
-	g->reasons = g->held = 0;
+	g->reasons = 0;
+	g->held &= REASONS_FINAL;
 	g->due_ms = UINT64_MAX;
 }
 
@@ -120,7 +121,7 @@ truth_released(struct given *g, const struct record *r)
 static bool
 may_have_taken(const struct sim *s, size_t host, const struct record *r)
 {
-	return r->author == s->hosts[host].member || r->author >= s->count ||
+	return r->author >= s->count ||
 	       (truth_is_safe(s, r->author) && !s->hosts[r->author].restored) ||
 	       !truth_contradicted(s, s->hosts[host].observed, r->author);
 }

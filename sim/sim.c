@@ -45,13 +45,13 @@ sim_new(const struct options *options, FILE *trace)
 	s->ledger = ledger_new(s->authority);
 	s->count = s->authority->nodes;
 	s->now_ms = 1000;
-	s->hosts = calloc(s->count, sizeof(*s->hosts));
-	s->timers = calloc(s->count, sizeof(*s->timers));
+	s->hosts = calloc(s->count + 1, sizeof(*s->hosts));
+	s->timers = calloc(s->count + 1, sizeof(*s->timers));
 	if (s->hosts == NULL || s->timers == NULL)
 		abort();
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i <= s->count; i++) {
 		s->timers[i] = (uint32_t)i;
-		host_init(s, i);
+		host_init(s, i, (member_index)(i < s->count ? i : 0));
 	}
 	fabric_init(s);
 	invariants_init(s);
@@ -70,7 +70,7 @@ sim_free(struct sim *s)
 	invariants_free(s);
 	queue_free(&s->queue);
 	fabric_free(&s->fabric);
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i <= s->count; i++)
 		host_free(&s->hosts[i]);
 	free(s->hosts);
 	free(s->timers);

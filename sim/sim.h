@@ -75,9 +75,9 @@ struct sim {
 	struct ledger *ledger;
 	struct fabric fabric;
 	struct queue queue;
-	struct host *hosts;
-	size_t count;
-	uint32_t *timers; /* hosts, a heap by deadline */
+	struct host *hosts; /* one a node, and behind them the place of a clone (clone.h) */
+	size_t count;       /* of nodes */
+	uint32_t *timers;   /* hosts, the clone among them: a heap by deadline */
 	uint64_t now_ms;
 	uint64_t steps;
 	struct prng prng; /* workload, boots */
@@ -105,7 +105,8 @@ bool sim_run_until(struct sim *, uint64_t until_ms);
 
 /* ---- hosts ---------------------------------------------------------------------- */
 
-void host_init(struct sim *, size_t index);
+/* Of a member, which has the same index but for a clone's. */
+void host_init(struct sim *, size_t index, member_index);
 void host_free(struct host *);
 uint64_t host_unix_ms(const struct sim *, const struct host *);
 void host_boot(struct sim *, size_t index);

@@ -20,6 +20,7 @@ enum reason {
 	REASON_BALLOTS = 8, /* a quorum of them, no certificate yet */
 	REASON_PROOF = 16   /* one, or two entries that make one */
 };
+#define REASONS_FINAL   (REASON_CONFESSION | REASON_PROOF)
 #define REASONS_CONDEMN (REASON_CONFESSION | REASON_CERTIFICATE | REASON_BALLOTS | REASON_PROOF)
 
 struct heard {
@@ -32,7 +33,7 @@ struct given {
 	size_t heard_count;
 	uint32_t round;   /* the lowest that no RELEASE certificate that it has has ended */
 	uint8_t reasons;  /* enum reason, ever in that round or a later one */
-	uint8_t held;     /* it held the subject quarantined for these, since it booted */
+	uint8_t held;     /* it holds the subject quarantined for these, since it booted */
 	uint64_t due_ms;  /* it has to have cut it by then; UINT64_MAX: nothing is due */
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
 	/* Since it booted, as its disk and its actions show (invariant_admission.c). */
@@ -129,7 +130,7 @@ void votes_left(struct sim *, const struct record *);
 void bounds_step(struct sim *, size_t host);
 /* It keeps what it received; it signed; it tells; ... */
 void admission_kept(struct sim *, size_t host, struct span bytes, bool standing);
-void admission_own(struct sim *, size_t host, const struct record *);
+void admission_own(struct sim *, size_t host, struct record *);
 void admission_notice(struct sim *, size_t host, const struct core_action *);
 void admission_delivered(struct sim *, size_t host, size_t from, const struct payload *);
 void admission_draft(struct sim *, size_t host, const struct entry *);

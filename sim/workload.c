@@ -2,6 +2,7 @@
  * workload: who touches which decoy: intruders on members' hosts, outsiders,
  * strangers inside the private network, local programs, scanners.
  */
+#include "sim/clone.h"
 #include "sim/invariants.h"
 #include "sim/sim.h"
 
@@ -25,8 +26,9 @@ touch_decoy_of(struct sim *s, size_t index, const struct address *source)
 }
 
 void
-touch_from(struct sim *s, size_t index, size_t source)
+touch_from(struct sim *s, size_t member, size_t source)
 {
+	size_t index = member == source ? source : clone_behind(s, source, member);
 	const struct host *from = &s->hosts[source], *to = &s->hosts[index];
 
 	/* The data plane: both kernels, and the intruder's host if its node locked it. */
