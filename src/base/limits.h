@@ -73,7 +73,7 @@
 #define LIMIT_INDICATORS       10000 /* blocked at a time */
 #define LIMIT_INDICATORS_PER_H 100   /* a reporter */
 #define LIMIT_INDICATOR_REPORTS 65536 /* standing; one reporter: a sixteenth of the room that is left */
-#define LIMIT_PENDING_RELAYS   256  /* urgent objects waiting for LIMIT_RELAY_DELAY_MS */
+#define LIMIT_PENDING_RELAYS   512  /* urgent objects waiting for LIMIT_RELAY_DELAY_MS: a full mesh has five liars, each with LIMIT_URGENT_BURST */
 #define LIMIT_SELF_REPORTS     32   /* of one kind, of one author, the earliest */
 #define LIMIT_RELEASES         16   /* operators' requests for one subject, the latest */
 #define LIMIT_RESTORE_WAITING  1024 /* entries from disk that wait for the round that they name */
