@@ -169,6 +169,19 @@
 #define LIMIT_PATH_BYTES         256
 #define LIMIT_NEIGHBOURS         1024
 
+/* hooks: the operator's command at a quarantine */
+#define LIMIT_HOOK_COMMAND_BYTES 1024
+#define LIMIT_HOOK_ARGUMENTS     32
+#define LIMIT_HOOK_TIMEOUT_S     3600 /* what may be configured at most */
+#define LIMIT_HOOK_QUEUE         64   /* incidents waiting for the one that is being acted upon */
+#define LIMIT_HOOK_RECORDS       65536 /* incidents remembered, for ever */
+#define LIMIT_HOOK_OUTPUT_BYTES  (16 * 1024) /* of one run, written to the log */
+#define LIMIT_HOOK_DRAIN_BYTES   (1024 * 1024) /* of one run, read at all */
+#define LIMIT_HOOK_LINE_BYTES    512
+#define LIMIT_HOOK_LINGER_MS     500  /* for the rest of its output after it ended */
+#define LIMIT_HOOK_CERTIFICATE_BYTES (40 * 1024) /* handed over; a longer one stays where it is */
+#define LIMIT_HOOK_VOTERS        64   /* named */
+
 /* enforcement */
 #define LIMIT_RECONCILE_MS       5000
 #define LIMIT_SUBJECTS           LIMIT_MEMBERS

@@ -138,6 +138,8 @@ apply_batch(struct batch *b)
 		changes_entry(b->c->changes, &b->entries[i], &before);
 		log_entry(b->c, &b->entries[i]);
 	}
+	for (size_t i = 0; i < b->count; i++)
+		runner_entry(b->c, &b->entries[i]);
 	b->c->entries_accepted += b->count;
 	b->c->entries_refused += json_array_size(b->refused);
 	return ERR_OK;

@@ -7,6 +7,7 @@
 #include "coordinator/httpd.h"
 #include "coordinator/ledger.h"
 #include "coordinator/registry.h"
+#include "coordinator/runner.h"
 #include "coordinator/settings.h"
 #include "coordinator/store.h"
 
@@ -26,6 +27,7 @@ struct coordinator {
 	struct events *events;
 	struct changes *changes;
 	struct store *store;
+	struct runner *runner; /* NULL: no hooks */
 	struct identity *identity;
 	struct roster *roster; /* NULL: none loaded */
 	struct registry *registry;

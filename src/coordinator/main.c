@@ -193,17 +193,20 @@ open_all(struct coordinator *c, struct sockets *sockets)
 	http.loop = c->loop;
 	if ((err = httpd_new(&http, &c->httpd)) != ERR_OK ||
 	    (err = sockets_open(c->settings, sockets)) != ERR_OK ||
+	    (err = runner_start(c->loop, c->settings, &c->runner)) != ERR_OK ||
 	    (err = enter_sandbox(c->settings)) != ERR_OK)
 		return err;
 	for (size_t i = 0; i < sockets->count; i++)
 		if ((err = httpd_listen(c->httpd, sockets->fds[i])) != ERR_OK)
 			return err;
+	runner_again(c);
 	return ERR_OK;
 }
 
 static void
 close_all(struct coordinator *c)
 {
+	runner_free(c->runner);
 	httpd_free(c->httpd);
 	changes_free(c->changes);
 	events_free(c->events);

@@ -174,14 +174,47 @@ set_value(struct reading *r, const char *key, const char *value)
 	    "allowed_origin, require_signed_registration, local_mode, log_level");
 }
 
+/* That the command is there and nobody else's is looked at when it is to be run. */
+static bool
+set_hook(struct reading *r, const char *key, const char *value)
+{
+	struct hook_settings *hooks = &r->settings->hooks;
+	struct hook_arguments arguments;
+	char *end;
+	unsigned long seconds;
+
+	if (strcmp(key, "on_quarantine") == 0) {
+		if (hook_split(value, &arguments) != ERR_OK)
+			return complain(r, key, value,
+			    "give an absolute path and arguments, at most 1023 bytes, quotes "
+			    "closed");
+		strcpy(hooks->command, value);
+		return true;
+	}
+	if (strcmp(key, "hook_timeout_s") == 0) {
+		seconds = *value >= '0' && *value <= '9' ? strtoul(value, &end, 10) : 0;
+		if (seconds < 1 || seconds > LIMIT_HOOK_TIMEOUT_S || *end != '\0')
+			return complain(r, key, value, "give 1 to 3600 seconds");
+		hooks->timeout_ms = (uint32_t)seconds * 1000;
+		return true;
+	}
+	if (strcmp(key, "on_precaution") == 0)
+		return read_bool(value, &hooks->on_precaution) ||
+		       complain(r, key, value, "give true or false");
+	return complain(
+	    r, key, value, "no such key; there are on_quarantine, hook_timeout_s, on_precaution");
+}
+
 static int
 on_value(void *context, const char *section, const char *key, const char *value)
 {
 	struct reading *r = context;
 
+	if (strcmp(section, "hooks") == 0)
+		return set_hook(r, key, value);
 	if (strcmp(section, "coordinator") != 0)
 		return complain(
-		    r, section, key, "no such section; put the key under [coordinator]");
+		    r, section, key, "no such section; there are [coordinator] and [hooks]");
 	return set_value(r, key, value);
 }
 
@@ -307,7 +340,9 @@ settle(struct settings *s)
 enum err
 settings_load(const char *path, const char *const *flags, size_t flag_count, struct settings *out)
 {
-	struct settings s = { .port = 8090, .require_signed = true };
+	struct settings s = {
+		.port = 8090, .require_signed = true, .hooks.timeout_ms = HOOK_TIMEOUT_DEFAULT_MS
+	};
 	struct reading r = { .settings = &s };
 	enum err err;
 

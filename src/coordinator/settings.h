@@ -5,6 +5,7 @@
  *
  * [coordinator] port listen hosts state_dir roster_file ca_file
  * allowed_origin require_signed_registration local_mode log_level
+ * [hooks] on_quarantine hook_timeout_s on_precaution
  */
 #ifndef COORDINATOR_SETTINGS_H
 #define COORDINATOR_SETTINGS_H
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "core/types.h"
+#include "sys/hook_settings.h"
 
 #define SETTINGS_LISTENERS 16
 #define SETTINGS_HOSTS     16
@@ -32,6 +34,7 @@ struct settings {
 	bool require_signed;                 /* REQUIRE_SIGNED_REGISTRATION, true */
 	bool local_mode;                     /* LOCAL_MODE, false */
 	char log_level[8];
+	struct hook_settings hooks;
 };
 
 /* path NULL: /etc/phalanx/coordinator.conf if it is there.  ERR_CONFIG, ERR_IO. */

@@ -41,6 +41,10 @@ struct child_role {
 	void (*control)(struct child *, int fd);
 	void (*reload)(struct child *, const struct config *); /* may be NULL */
 	void (*stop)(struct child *);                            /* may be NULL */
+	/* Any other message from who started it; NULL refuses. */
+	void (*message)(struct child *, const struct ipc_message *);
+	/* No profile, and the uid and capabilities that it was started with: what it runs is the operator's. */
+	bool unconfined;
 };
 
 /* main() of every child binary is: return child_main(argc, argv, &role). */

@@ -160,6 +160,7 @@ on_message(void *context, struct ipc *ipc, const struct ipc_message *m)
 	case ROLE_PARENT:
 	case ROLE_ENGINE:
 	case ROLE_ANALYSER:
+	case ROLE_HOOKS: /* it only listens */
 	case ROLE_ID_COUNT:
 		break;
 	}
@@ -202,7 +203,8 @@ static void
 channel(struct child *child, enum role_id far, int fd)
 {
 	static const enum role_id roles[ROLE_ID_COUNT] = { ROLE_PARENT, ROLE_NOTARY, ROLE_ENFORCER,
-		ROLE_NET, ROLE_DECOY, ROLE_WATCH, ROLE_ENGINE, ROLE_ADVICE, ROLE_ANALYSER };
+		ROLE_NET, ROLE_DECOY, ROLE_WATCH, ROLE_ENGINE, ROLE_ADVICE, ROLE_ANALYSER,
+		ROLE_HOOKS };
 	struct engine *e = &engine;
 	struct ipc_handler handler = { .message = on_message, .closed = on_closed };
 	enum err err;
@@ -228,6 +230,8 @@ channel(struct child *child, enum role_id far, int fd)
 		engine_advice_again(e);
 	else if (far == ROLE_NET)
 		engine_pin_again(e);
+	else if (far == ROLE_HOOKS)
+		engine_hooks_again(e);
 	engine_open_when_ready(e);
 }
 

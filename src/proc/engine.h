@@ -13,6 +13,7 @@
  * engine_post.c     how it is told
  * engine_pin.c      by which key it is known
  * engine_advice.c   what the analyser is asked, and what becomes of its opinion
+ * engine_hooks.c    what the operator's command is told
  * engine_control.c  answers to the phalanx program
  */
 #ifndef PROC_ENGINE_H
@@ -295,6 +296,14 @@ void engine_pin(struct engine *, const struct msg_pin *);
 void engine_trust(struct engine *, const struct msg_coordinator *);
 /* A new net process knows no key yet. */
 void engine_pin_again(struct engine *);
+
+/* engine_hooks.c */
+/* Is there a command to run at a quarantine? */
+bool engine_hooks_wanted(const struct engine *);
+/* A standing object was accepted: is it a quarantine's evidence? */
+void engine_hooks_object(struct engine *, struct span object);
+/* All that stands: for a new hooks process, or after the replay.  Who acted already knows. */
+void engine_hooks_again(struct engine *);
 
 /* engine_post.c */
 MUST_USE enum err engine_post_start(struct engine *);

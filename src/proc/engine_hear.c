@@ -217,6 +217,7 @@ on_replayed(struct engine *e, const struct msg_replayed *done)
 	engine_enforce_again(e);
 	engine_open_when_ready(e);
 	engine_roster_again(e);
+	engine_hooks_again(e);
 }
 
 static bool

@@ -276,10 +276,9 @@ remember(struct engine *e, struct span object)
 void
 engine_post_standing(struct engine *e, struct span object)
 {
-	if (e->config->coordinator_host[0] == '\0')
-		return;
-	remember(e, object);
-	add_to_batch(e, object.data, object.size_bytes);
+	if (e->config->coordinator_host[0] != '\0' || engine_hooks_wanted(e))
+		remember(e, object);
+	engine_post_entry(e, object);
 }
 
 void
@@ -289,7 +288,7 @@ engine_remember_restored(struct engine *e, struct span bytes)
 	struct entry_header header;
 	enum entry_kind kind;
 
-	if (e->config->coordinator_host[0] != '\0' &&
+	if ((e->config->coordinator_host[0] != '\0' || engine_hooks_wanted(e)) &&
 	    envelope_parse(bytes.data, bytes.size_bytes, &envelope) == ERR_OK &&
 	    entry_peek(envelope.body, &header, &kind) == ERR_OK && entry_is_urgent(kind))
 		remember(e, bytes);

@@ -222,7 +222,7 @@ gather_object(struct engine *e, const struct core_action *action)
 {
 	struct span object = action->notice.object;
 
-	if (object.size_bytes == 0 || e->config->coordinator_host[0] == '\0')
+	if (object.size_bytes == 0)
 		return;
 	switch (action->notice.notice) {
 	case NOTICE_SELF_REPORT:
@@ -231,6 +231,7 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_RELEASE:
 	case NOTICE_RELEASED:
 		engine_post_standing(e, object);
+		engine_hooks_object(e, object);
 		break;
 	case NOTICE_STATEMENT:
 	case NOTICE_VERDICT:

@@ -27,6 +27,7 @@ enum role_id {
 	ROLE_ENGINE = 6,
 	ROLE_ADVICE = 7,
 	ROLE_ANALYSER = 8,
+	ROLE_HOOKS = 9, /* but for this one: it stays what phalanxd was started as */
 	ROLE_ID_COUNT
 };
 
@@ -92,6 +93,9 @@ enum message_type {
 	MSG_ADVISE = 112,  /* struct msg_advise + the first captured bytes */
 	/* advice -> engine */
 	MSG_OPINION,       /* struct msg_opinion */
+
+	/* engine, or coordinator -> hooks */
+	MSG_HOOK_EVENT = 114, /* struct hook_event (sys/hook_event.h) + the Envelope that proves it, or nothing */
 
 	/* the roster as it grows; each holds a copy of its own, and proves what it adds */
 	MSG_ROSTER = 116,  /* engine -> notary, net, and back when asked: struct msg_roster + records */

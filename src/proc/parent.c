@@ -66,6 +66,7 @@ static struct process processes[] = {
 	{ .role = ROLE_NET, .name = "net", .file = "phalanx-net" },
 	{ .role = ROLE_ADVICE, .name = "advice", .file = "phalanx-advice" },
 	{ .role = ROLE_ANALYSER, .name = "analyser", .file = "phalanx-analyser", .optional = true },
+	{ .role = ROLE_HOOKS, .name = "hooks", .file = "phalanx-hooks", .optional = true },
 };
 #define PROCESSES (sizeof(processes) / sizeof(processes[0]))
 
@@ -148,6 +149,8 @@ is_wanted(const struct process *process)
 {
 	const struct parent_listeners *all = &self.listeners;
 
+	if (process->role == ROLE_HOOKS)
+		return self.config.config.hooks.command[0] != '\0';
 	return process->role != ROLE_ANALYSER ||
 	       all->each[all->count - 1].about.kind == LISTENER_ANALYSER;
 }
@@ -265,6 +268,15 @@ log_end(const struct process *process)
 		    WEXITSTATUS(status));
 }
 
+/* Started before our sandbox, for what it runs shall have none: not to be had again. */
+static void
+give_up_hooks(struct process *hooks)
+{
+	hooks->state = CHILD_DOWN;
+	log_error("%s is gone: no command runs at a quarantine until phalanxd is started anew",
+	    hooks->name);
+}
+
 static void
 retry_later(struct process *process)
 {
@@ -300,6 +312,10 @@ ended(struct process *process)
 		stop_next();
 		return;
 	}
+	if (process->role == ROLE_HOOKS) {
+		give_up_hooks(process);
+		return;
+	}
 	/* Not a crash: it said on its way out what it lacks, and will lack it again. */
 	if (gave_up && process->optional) {
 		process->state = CHILD_DOWN;
@@ -326,6 +342,8 @@ try_start(struct process *process)
 	if (err == ERR_OK || process->pid != 0) {
 		process->state = CHILD_STARTING;
 		loop_timer_set(process->timer, loop_now_ms() + LIMIT_CHILD_READY_MS);
+	} else if (process->role == ROLE_HOOKS) {
+		give_up_hooks(process);
 	} else if (!process->was_up && !process->optional) {
 		log_error("%s cannot be started: %s", process->name, err_text(err));
 		stop_all(1);
@@ -480,6 +498,10 @@ needs_restart(const struct config *old, const struct config *new)
 	    old->sidecar_port != new->sidecar_port || old->run_analyser != new->run_analyser ||
 	    strcmp(old->model_url, new->model_url) != 0)
 		return "[analyser] sidecar_addr, sidecar_port, run or ollama_url";
+	if (strcmp(old->hooks.command, new->hooks.command) != 0 ||
+	    old->hooks.timeout_ms != new->hooks.timeout_ms ||
+	    old->hooks.on_precaution != new->hooks.on_precaution)
+		return "[hooks]";
 	return NULL;
 }
 
@@ -642,12 +664,34 @@ level(const char *text)
 }
 
 static enum err
+prepare_processes(void)
+{
+	struct process *hooks = process_of(ROLE_HOOKS);
+	char fault[HOOK_FAULT_BYTES];
+	enum err err;
+
+	for (size_t i = 0; i < PROCESSES; i++) {
+		processes[i].backoff_ms = LIMIT_RESTART_MIN_MS;
+		err = loop_timer_new(self.loop, on_timer, &processes[i], &processes[i].timer);
+		if (err != ERR_OK)
+			return err;
+	}
+	if (!is_wanted(hooks))
+		return ERR_OK;
+	if (!hook_is_usable(self.config.config.hooks.command, fault)) {
+		log_error("[hooks] on_quarantine: %s", fault);
+		return ERR_CONFIG;
+	}
+	try_start(hooks);
+	return ERR_OK;
+}
+
+static enum err
 prepare(void)
 {
 	static struct loop_watch *control_watch;
 	struct config *config = &self.config.config;
 	enum err err;
-	size_t i;
 
 	self.config.version = MESSAGES_VERSION;
 	err = config_load(self.config_path, self.flags, self.flag_count, config);
@@ -664,16 +708,10 @@ prepare(void)
 	    self.loop, self.listeners.control_fd, LOOP_READ, on_control, NULL, &control_watch);
 	if (err != ERR_OK)
 		return err;
-	if ((err = enter_sandbox()) != ERR_OK ||
+	if ((err = prepare_processes()) != ERR_OK || (err = enter_sandbox()) != ERR_OK ||
 	    (err = names_start(self.loop, config, broadcast)) != ERR_OK)
 		return err;
 	(void)certificate_changed();
-	for (i = 0; i < PROCESSES; i++) {
-		processes[i].backoff_ms = LIMIT_RESTART_MIN_MS;
-		err = loop_timer_new(self.loop, on_timer, &processes[i], &processes[i].timer);
-		if (err != ERR_OK)
-			return err;
-	}
 	return ERR_OK;
 }
 
@@ -707,7 +745,7 @@ main(int argc, char **argv)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || prepare() != ERR_OK)
 		return 1;
 	for (i = 0; i < PROCESSES && !self.stopping; i++)
-		if (is_wanted(&processes[i]))
+		if (is_wanted(&processes[i]) && processes[i].state == CHILD_DOWN)
 			try_start(&processes[i]);
 	return loop_run(self.loop);
 }

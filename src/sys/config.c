@@ -250,6 +250,7 @@ set_defaults(struct config_draft *draft)
 	strcpy(config->model, "qwen2.5:1.5b-instruct");
 	config->run_analyser = true;
 	config->model_deadline_ms = config->analysis_deadline_ms = 10 * 1000;
+	config->hooks.timeout_ms = HOOK_TIMEOUT_DEFAULT_MS;
 }
 
 /* Makes a path absolute: under base, or under the working directory. */
@@ -272,8 +273,8 @@ absolute(char path[LIMIT_PATH_BYTES], const char *base)
 }
 
 /* The folder of this very program if the others lie beside it, else where they are installed. */
-static void
-find_libexec(char out[LIMIT_PATH_BYTES])
+void
+config_libexec(char out[LIMIT_PATH_BYTES])
 {
 	char engine[LIMIT_PATH_BYTES + 16], *slash;
 	ssize_t length;
@@ -314,7 +315,7 @@ finish_paths(struct loading *loading)
 	if (!absolute(config->state_dir, NULL))
 		goto too_long;
 	if (config->libexec_dir[0] == '\0')
-		find_libexec(config->libexec_dir);
+		config_libexec(config->libexec_dir);
 	else if (!absolute(config->libexec_dir, NULL))
 		goto too_long;
 	for (i = 0; i < sizeof(in_state) / sizeof(in_state[0]); i++)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "core/types.h"
+#include "sys/hook_settings.h"
 
 enum config_policy { CONFIG_ATTRIBUTE, CONFIG_ASSUME_BREACH };
 enum config_mode { CONFIG_OBSERVE, CONFIG_ENFORCE };
@@ -86,6 +87,8 @@ struct config {
 	uint32_t model_deadline_ms;          /* the whole exchange with the model */
 	enum config_analysis analysis;       /* rules-first */
 	uint32_t analysis_deadline_ms;       /* ai-first: the node waits so long */
+	/* [hooks] */
+	struct hook_settings hooks;
 };
 
 /*
@@ -99,6 +102,8 @@ MUST_USE enum err config_load(const char *path, const char *const *flags, size_t
 
 /* Is the address within the management entry's prefix? */
 bool config_management_holds(const struct config_management *, const struct address *);
+/* Where the programs lie that no user starts: beside the calling one, or as installed. */
+void config_libexec(char out[LIMIT_PATH_BYTES]);
 /* The coordinator as "host:port" in lower case: Host, and what an HTTP signature covers. */
 #define CONFIG_AUTHORITY_BYTES 264
 void config_authority(const struct config *, char out[CONFIG_AUTHORITY_BYTES]);

@@ -499,6 +499,31 @@ set_extra(struct config_draft *draft, void *field, const char *value)
 	return !bad;
 }
 
+/* That it is there and nobody else's is looked at when it is to be run. */
+static bool
+set_hook(struct config_draft *draft, void *field, const char *value)
+{
+	struct hook_arguments arguments;
+
+	(void)draft;
+	if (hook_split(value, &arguments) != ERR_OK)
+		return false;
+	strcpy(field, value);
+	return true;
+}
+
+static bool
+set_hook_timeout(struct config_draft *draft, void *field, const char *value)
+{
+	uint32_t seconds;
+
+	(void)draft;
+	if (!parse_number(value, 1, LIMIT_HOOK_TIMEOUT_S, &seconds))
+		return false;
+	*(uint32_t *)field = seconds * 1000;
+	return true;
+}
+
 /* ---- the table ---------------------------------------------------------------------- */
 
 #define FIELD(name) offsetof(struct config_draft, name)
@@ -585,6 +610,12 @@ config_keys(void)
 		    FIELD(config.analysis_deadline_ms), set_deadline, A_DEADLINE },
 		{ "analyser", "run", "PHALANX_ANALYSER_RUN", FIELD(config.run_analyser), set_run,
 		    "auto or no" },
+		{ "hooks", "on_quarantine", "PHALANX_ON_QUARANTINE", FIELD(config.hooks.command),
+		    set_hook, "an absolute path and arguments, at most 1023 bytes, quotes closed" },
+		{ "hooks", "hook_timeout_s", "PHALANX_HOOK_TIMEOUT_S",
+		    FIELD(config.hooks.timeout_ms), set_hook_timeout, "1 to 3600 seconds" },
+		{ "hooks", "on_precaution", "PHALANX_ON_PRECAUTION",
+		    FIELD(config.hooks.on_precaution), set_bool, "true or false" },
 		{ NULL, NULL, NULL, 0, NULL, NULL },
 	};
 
