@@ -346,13 +346,16 @@ publish(struct authority *a)
 		abort();
 }
 
-void
+bool
 authority_enrol(struct authority *a, struct prng *prng)
 {
+	if (a->count > a->nodes + AUTHORITY_NEWCOMERS || a->count >= LIMIT_MEMBERS)
+		return false;
 	add_member(a, prng, ROLE_NODE);
 	settle(&a->members[a->count - 1], a->count - 1);
 	enrol(a, &a->members[a->count - 1]);
 	publish(a);
+	return true;
 }
 
 void

@@ -9,6 +9,7 @@
 #include "sim/keys.h"
 #include "sim/options.h"
 
+#define AUTHORITY_NEWCOMERS 16 /* during a run */
 #define AUTHORITY_TIME_MS 1790000000000ULL /* Unix time when a run begins */
 
 struct identity {
@@ -58,8 +59,8 @@ void authority_free(struct authority *); /* accepts NULL */
 
 /* The first so many bytes of the log, shared by all that ask; NULL: no record ends there. */
 const struct roster *authority_roster(struct authority *, size_t log_bytes);
-/* A node more, listed without a weight from the next epoch on. */
-void authority_enrol(struct authority *, struct prng *);
+/* A node more, listed without a weight from the next epoch on.  False: those were all. */
+bool authority_enrol(struct authority *, struct prng *);
 /* The same identity with the next incarnation. */
 void authority_renew(struct authority *, member_index);
 /* Of who did not leave, with the members' weights. */

@@ -359,18 +359,24 @@ admission_enforced(struct sim *s, size_t host, const struct core_action *a)
 void
 admission_step(struct sim *s, size_t host)
 {
-	const struct electorate *e = authority_current(s->authority);
-	const struct witnessed *w = truth_of(s, host);
+	struct witnessed *w = truth_of(s, host);
 	const struct host *h = &s->hosts[host];
-	size_t precautions = 0, cuts = 0, restricted = 0;
-	size_t limit = e->head_count / 3 > 0 ? e->head_count / 3 : 1;
-	size_t cap = e->head_count / 20 > 0 ? e->head_count / 20 : 1;
+	const struct electorate *e;
+	size_t precautions = 0, cuts = 0, restricted = 0, limit, cap;
+	struct core_view view;
 
 	if (h->core == NULL)
 		return;
 	check_severed(s, host);
 	if (!h->dirty || s->count > SUSPECTS_MAX)
 		return;
+	core_view(h->core, &view);
+	e = authority_epoch(s->authority, view.epoch);
+	limit = e->head_count / 3 > 0 ? e->head_count / 3 : 1;
+	cap = e->head_count / 20 > 0 ? e->head_count / 20 : 1;
+	/* What was cut while there were more heads runs out by itself. */
+	if (w->local_cap < (e->head_count - 1) / 2)
+		w->local_cap = (e->head_count - 1) / 2;
 	for (size_t i = 0; i < s->count; i++) {
 		struct core_member_view v;
 
@@ -390,7 +396,7 @@ admission_step(struct sim *s, size_t host)
 		violated(s, 1, "n%zu lets %zu precautions stand", host, precautions);
 	if (restricted > cap)
 		violated(s, 1, "n%zu restricts %zu members", host, restricted);
-	if (cuts > (e->head_count - 1) / 2)
+	if (cuts > w->local_cap)
 		violated(s, 1, "n%zu leaves the mesh: its own eyes cut %zu members", host, cuts);
 }
 
@@ -418,5 +424,6 @@ admission_booted(struct sim *s, size_t host)
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;
 	}
+	w->local_cap = 0;
 	w->stepped_ms = s->now_ms;
 }

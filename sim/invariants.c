@@ -16,8 +16,8 @@ invariants_init(struct sim *s)
 	    (t->convicted_epoch = calloc(s->count, sizeof(uint64_t))) == NULL)
 		abort();
 	for (size_t i = 0; i < observed && !s->options.unjudged; i++)
-		if ((t->observed[i].given = calloc(s->authority->count, sizeof(struct given))) ==
-		    NULL)
+		if ((t->observed[i].given = calloc(
+		         s->authority->count + AUTHORITY_NEWCOMERS, sizeof(struct given))) == NULL)
 			abort();
 	s->truth = t;
 }

@@ -96,7 +96,7 @@ rosters_change(struct sim *s, struct prng *prng)
 		remove_one(s, prng);
 		break;
 	default:
-		authority_enrol(s->authority, prng);
+		(void)authority_enrol(s->authority, prng);
 		break;
 	}
 	authority_next_epoch(s->authority);

@@ -70,6 +70,7 @@ struct witnessed {
 	member_index hears;  /* whose message this step is about */
 	uint64_t many_ms;    /* a message with several entries came then */
 	bool hears_directly; /* one entry, not an answer of anti-entropy */
+	size_t local_cap;    /* members that its own eyes may cut: the most since it booted */
 };
 
 struct truth {
