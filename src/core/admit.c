@@ -163,7 +163,8 @@ check_epoch(const struct core *c, const struct arrival *a)
 {
 	uint64_t epoch = a->entry.header.epoch, current = epoch_number(current_epoch(c));
 
-	if (is_standing(a->entry.kind))
+	/* Of an indicator on the disk the effect lasts. */
+	if (is_standing(a->entry.kind) || (a->via == VIA_DISK && a->entry.kind == ENTRY_INDICATOR))
 		return ERR_OK;
 	if (a->entry.header.incarnation != member_of(c, a->author)->incarnation)
 		return ERR_AUTHOR;
@@ -490,7 +491,8 @@ accept(struct core *c, const struct arrival *a)
 static bool
 is_only_newest(struct core *c, const struct arrival *a)
 {
-	if (a->via == VIA_DISK && !is_standing(a->entry.kind) && a->age_ms > LIMIT_RELAYED_MS)
+	if (a->via == VIA_DISK && !is_standing(a->entry.kind) &&
+	    (a->age_ms > LIMIT_RELAYED_MS || prune_is_out_of_date(c, &a->entry.header, a->author)))
 		return true;
 	if (a->entry.kind == ENTRY_CERTIFICATE && rounds_is_known(c, &a->entry))
 		return true;

@@ -61,6 +61,16 @@ epoch_of(const struct core *c, const struct entry *e)
 	return roster_epoch(c->roster, e->header.epoch);
 }
 
+bool
+ballots_is_between(
+    const struct core *c, const struct statement *s, member_index subject, member_index author)
+{
+	size_t holders;
+
+	return roster_find_address(c->roster, &s->source.address, &holders) == subject &&
+	       ballots_has_address(member_of(c, author), &s->destination.address);
+}
+
 enum err
 ballots_check_statement(const struct core *c, const struct entry *e, member_index author)
 {

@@ -70,6 +70,10 @@ MUST_USE enum err ballots_check_statement(const struct core *, const struct entr
 MUST_USE enum err ballots_check_verdict(struct core *, const struct entry *, member_index author,
     bool own);
 
+/* Its source is the subject's address and nobody else's, its destination the witness's own. */
+bool ballots_is_between(const struct core *, const struct statement *, member_index subject,
+    member_index author);
+
 /* They are held now.  NOMEM, FULL: nothing was done. */
 void ballots_accept_statement(struct core *, struct object *);
 MUST_USE enum err ballots_accept_verdict(struct core *, struct object *, const struct verdict *);

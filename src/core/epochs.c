@@ -154,6 +154,7 @@ epochs_extend(struct core *c, const struct roster *next)
 	/* A newcomer's address is nobody's outside any more. */
 	isolation_spare_members(c);
 	indicators_roster_changed(c);
+	prune_roster_changed(c);
 	if (epoch_number(roster_current(old)) != epoch_number(current_epoch(c)))
 		cross(c);
 	else

@@ -49,14 +49,6 @@ is_listed(const struct address *list, size_t count, const struct address *a)
 	return false;
 }
 
-static bool
-is_members(const struct core *c, const struct address *a)
-{
-	size_t holders = 0;
-
-	return roster_find_address(c->roster, a, &holders) != MEMBER_NONE || holders > 0;
-}
-
 /* Whatever the others say, not by this node. */
 static bool
 is_exempt(const struct core *c, const struct address *a)
@@ -207,7 +199,7 @@ indicators_roster_changed(struct core *c)
 	while (map_next(c->indicators.by_address, &cursor, NULL, &value)) {
 		struct suspect *s = value;
 
-		if (s->count > 0 && is_members(c, &s->address))
+		if (s->count > 0 && roster_has_address(c->roster, &s->address))
 			remove_suspect(c, s);
 		else
 			update(c, s);
@@ -425,10 +417,13 @@ indicators_check(const struct core *c, const struct arrival *a)
 	const struct indicator *i = &a->entry.indicator;
 	const struct reporter_hour *hour =
 	    find_hour(c, a->author, hour_of(a->entry.header.time_ms));
+	const struct epoch *epoch = roster_epoch(c->roster, a->entry.header.epoch);
 
-	if (epoch_ordinal(roster_current(c->roster), a->author) == -1)
+	if (epoch == NULL)
+		return ERR_EPOCH;
+	if (epoch_ordinal(epoch, a->author) == -1)
 		return ERR_VOTER;
-	if (is_members(c, &i->address))
+	if (roster_has_address(c->roster, &i->address))
 		return ERR_SUBJECT;
 	if (!is_public(&i->address) || !ballots_accuse(i->reason))
 		return ERR_RANGE;
@@ -529,7 +524,7 @@ ask(struct core *c, const struct wanted_indicator *w)
 	uint64_t detail = detail_of(&w->address);
 
 	/* Those that are under way count, too. */
-	if (is_members(c, &w->address) ||
+	if (roster_has_address(c->roster, &w->address) ||
 	    (hour == NULL ? 0 : hour->count) + c->drafts.count >= LIMIT_INDICATORS_PER_H ||
 	    drafts_pending(c, ENTRY_INDICATOR, c->self, detail))
 		return;

@@ -33,11 +33,17 @@ prune_object(struct core *c, struct object *o)
 	objects_forget(&c->objects, o);
 }
 
-/* Entries that age count in the current epoch and the one before. */
+bool
+prune_is_out_of_date(const struct core *c, const struct entry_header *h, member_index author)
+{
+	return h->epoch + 1 < epoch_number(current_epoch(c)) ||
+	       h->incarnation != member_of(c, author)->incarnation;
+}
+
 static bool
 is_out_of_date(const struct core *c, const struct object *o)
 {
-	return o->header.epoch + 1 < epoch_number(current_epoch(c));
+	return prune_is_out_of_date(c, &o->header, o->author);
 }
 
 static bool
@@ -45,6 +51,8 @@ has_no_place(const struct core *c, const struct object *o)
 {
 	const struct incident *in;
 
+	if (o->kind == ENTRY_INDICATOR)
+		return is_out_of_date(c, o);
 	if (o->subject == MEMBER_NONE)
 		return false;
 	in = &peer_of(c, o->subject)->incident;
@@ -78,8 +86,8 @@ has_no_place(const struct core *c, const struct object *o)
 	return false;
 }
 
-void
-prune_all(struct core *c)
+static void
+prune_those(struct core *c, bool (*leaves)(const struct core *, const struct object *))
 {
 	size_t cursor = 0;
 	void *value;
@@ -88,10 +96,39 @@ prune_all(struct core *c)
 	while (map_next(c->objects.by_hash, &cursor, NULL, &value)) {
 		struct object *o = value;
 
-		if ((!o->in_tree && o->fresh_until_ms <= c->now_ms) || !has_no_place(c, o))
+		if ((!o->in_tree && o->fresh_until_ms <= c->now_ms) || !leaves(c, o))
 			continue;
 		prune_object(c, o);
-		if (rounds_is_gone(c, o->subject))
+		if (o->subject != MEMBER_NONE && rounds_is_gone(c, o->subject))
 			rounds_forget(c, o->subject);
 	}
+}
+
+void
+prune_all(struct core *c)
+{
+	prune_those(c, has_no_place);
+}
+
+/* Who has not heard it yet would refuse it now. */
+static bool
+is_misdirected(const struct core *c, const struct object *o)
+{
+	struct envelope envelope;
+	struct entry e;
+
+	if ((o->kind != ENTRY_STATEMENT && o->kind != ENTRY_INDICATOR) ||
+	    envelope_parse(o->bytes, o->size_bytes, &envelope) != ERR_OK ||
+	    entry_decode(envelope.body, &e) != ERR_OK)
+		return false;
+	return o->kind == ENTRY_STATEMENT
+	           ? !ballots_is_between(c, &e.statement, o->subject, o->author)
+	           : roster_has_address(c->roster, &e.indicator.address);
+}
+
+void
+prune_roster_changed(struct core *c)
+{
+	prune_those(c, is_misdirected);
+	prune_all(c);
 }

@@ -14,5 +14,9 @@ struct object;
 void prune_object(struct core *, struct object *);
 /* Everything that has no place here any more; after a round, an epoch, a confession. */
 void prune_all(struct core *);
+/* Likewise after enrolments, which may have moved addresses. */
+void prune_roster_changed(struct core *);
+/* What ages counts in the current epoch and the one before, of its author's newest incarnation. */
+bool prune_is_out_of_date(const struct core *, const struct entry_header *, member_index author);
 
 #endif

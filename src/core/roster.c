@@ -277,6 +277,12 @@ roster_find_address(const struct roster *r, const struct address *address, size_
 	return slot->count == 1 ? (member_index)((slot->item - 1) / LIMIT_ADDRESSES) : MEMBER_NONE;
 }
 
+bool
+roster_has_address(const struct roster *r, const struct address *address)
+{
+	return slot_of_address(r, address)->count > 0;
+}
+
 static bool
 has_address(const struct member *m, const struct address *address)
 {

@@ -77,6 +77,8 @@ member_index roster_find_name(const struct roster *, const char *name);       /*
 member_index roster_find_key(const struct roster *, const struct public_key *); /* or MEMBER_NONE */
 /* The one node that has this address; MEMBER_NONE with *holders 0 or > 1. */
 member_index roster_find_address(const struct roster *, const struct address *, size_t *holders);
+/* Some node has it, or had it when it left. */
+bool roster_has_address(const struct roster *, const struct address *);
 /*
  * Who else, from a member on, has an address that subject was enrolled with: a
  * node of the current epoch, enrolled after subject, or whenever it likes once

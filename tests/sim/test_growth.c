@@ -204,6 +204,109 @@ a_newcomers_address_is_spared(void **unused)
 	world_free(w);
 }
 
+static void
+next_epoch(struct world *w)
+{
+	mesh_append_epoch(&w->mesh);
+	world_extend(w);
+}
+
+/* Who heard it and who did not hold the same once its author has a new incarnation. */
+static void
+what_ages_ends_with_its_incarnation(void **unused)
+{
+	struct world *w = mesh_of(5);
+
+	(void)unused;
+	world_partition(w, 1 << 0 | 1 << 1 | 1 << 2);
+	world_touch_from(w, 0, 4);
+	world_touch(w, 0, "198.51.100.7");
+	world_run(w, 200);
+	assert_int_equal(world_view(w, 1, 4).statements, 1);
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 0)
+			mesh_append_renewal(&w->mesh, i);
+	world_extend(w);
+	world_partition(w, 0);
+	world_run(w, 20000);
+	checker_agree(w);
+	world_free(w);
+}
+
+/* An indicator two epochs old is in nobody's tree, but its effect lasts, restarts included. */
+static void
+an_indicator_outlives_its_epoch(void **unused)
+{
+	struct world *w = mesh_of(5);
+
+	(void)unused;
+	world_partition(w, 1 << 0 | 1 << 1 | 1 << 2);
+	world_touch(w, 0, "198.51.100.7");
+	world_touch(w, 1, "198.51.100.7");
+	world_run(w, 200);
+	assert_int_equal(world_core_view(w, 2).indicators, 1);
+	next_epoch(w);
+	next_epoch(w);
+	world_partition(w, 0);
+	world_run(w, 20000);
+	checker_agree(w);
+	assert_int_equal(world_core_view(w, 2).indicators, 1);
+	world_crash(w, 2);
+	world_start(w, 2);
+	world_run(w, 5000);
+	assert_int_equal(world_core_view(w, 2).indicators, 1);
+	checker_agree(w);
+	world_free(w);
+}
+
+/* Whoever loses its weight was a head when it spoke: those who have not heard it yet believe it, too. */
+static void
+an_indicator_is_of_a_head_of_its_epoch(void **unused)
+{
+	struct world *w = mesh_of(5);
+
+	(void)unused;
+	world_partition(w, 1 << 0 | 1 << 1 | 1 << 2);
+	world_touch(w, 0, "198.51.100.7");
+	world_run(w, 200);
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 0)
+			w->mesh.members[i].weight = 0;
+	next_epoch(w);
+	world_partition(w, 0);
+	world_run(w, 20000);
+	checker_agree(w);
+	world_free(w);
+}
+
+/* The address of an accused goes to another host: then nothing names the accused any more. */
+static void
+a_statement_ends_with_the_address(void **unused)
+{
+	struct world *w = mesh_of(5);
+	struct mesh_member *accused = NULL;
+	size_t heir;
+
+	(void)unused;
+	world_partition(w, 1 << 0 | 1 << 1 | 1 << 2);
+	world_touch_from(w, 0, 4);
+	world_run(w, 200);
+	assert_int_equal(world_view(w, 1, 4).statements, 1);
+	heir = mesh_append_member(&w->mesh);
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 4 && i != heir)
+			accused = &w->mesh.members[i];
+	memcpy(w->mesh.members[heir].address, accused->address, 4);
+	mesh_append_renewal(&w->mesh, heir);
+	accused->unlisted = true;
+	next_epoch(w);
+	world_partition(w, 0);
+	world_run(w, 20000);
+	assert_int_equal(world_view(w, 1, 4).statements, 0);
+	checker_agree(w);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -215,6 +318,10 @@ main(void)
 		cmocka_unit_test(votes_are_signed_anew),
 		cmocka_unit_test(another_history_is_refused),
 		cmocka_unit_test(a_newcomers_address_is_spared),
+		cmocka_unit_test(what_ages_ends_with_its_incarnation),
+		cmocka_unit_test(an_indicator_outlives_its_epoch),
+		cmocka_unit_test(an_indicator_is_of_a_head_of_its_epoch),
+		cmocka_unit_test(a_statement_ends_with_the_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
