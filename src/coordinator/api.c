@@ -159,6 +159,22 @@ matches(const char *row, const char *path, char segment[HTTP_SEGMENTS][HTTP_SEGM
 	return *path == '\0';
 }
 
+/* RFC 9110, section 12.5.3: a coding that is named, and not with a weight of nothing. */
+static bool
+accepts_gzip(const struct http_request *request)
+{
+	const char *named = http_header(request, "Accept-Encoding");
+
+	if (named == NULL || (named = strcasestr(named, "gzip")) == NULL)
+		return false;
+	named += strlen("gzip");
+	named += strspn(named, " \t");
+	if (*named != ';')
+		return true;
+	named += strcspn(named, "=,");
+	return *named != '=' || strtod(named + 1, NULL) > 0;
+}
+
 static void
 serve_asset(const struct asset *asset, const struct http_request *request, struct http_reply *reply)
 {
@@ -174,6 +190,14 @@ serve_asset(const struct asset *asset, const struct http_request *request, struc
 	reply->body = (void *)(uintptr_t)asset->data;
 	reply->body_bytes = asset->size_bytes;
 	reply->is_static = true;
+	reply->fields[0].name = "Vary";
+	reply->fields[0].value = "Accept-Encoding";
+	if (!accepts_gzip(request))
+		return;
+	reply->fields[1].name = "Content-Encoding";
+	reply->fields[1].value = "gzip";
+	reply->body = (void *)(uintptr_t)asset->gzip;
+	reply->body_bytes = asset->gzip_bytes;
 }
 
 static const struct asset *

@@ -11,6 +11,8 @@ struct asset {
 	const char *etag; /* quoted, of the content */
 	const unsigned char *data;
 	size_t size_bytes;
+	const unsigned char *gzip; /* the same, packed */
+	size_t gzip_bytes;
 };
 
 extern const struct asset assets[];

@@ -1,4 +1,4 @@
-# cmake -DOUT=assets.c -DFILES="a.html;b.js" -P embed.cmake
+# cmake -DOUT=assets.c -DGZIP=/bin/gzip -DFILES="a.html;b.js" -P embed.cmake
 set(types_html "text/html; charset=utf-8")
 set(types_css "text/css; charset=utf-8")
 set(types_js "text/javascript; charset=utf-8")
@@ -6,24 +6,33 @@ set(types_svg "image/svg+xml")
 set(arrays "")
 set(rows "")
 set(n 0)
+
+function(embed file name)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  set(arrays "${arrays}static const unsigned char ${name}[] = {\n${bytes}};\n" PARENT_SCOPE)
+endfunction()
+
 foreach(file IN LISTS FILES)
   get_filename_component(name ${file} NAME)
   get_filename_component(extension ${file} LAST_EXT)
   string(SUBSTRING "${extension}" 1 -1 extension)
   file(SHA256 ${file} digest)
   string(SUBSTRING ${digest} 0 16 tag)
-  file(READ ${file} hex HEX)
-  string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  # Neither name nor time in the header: the same file packs to the same bytes.
+  execute_process(COMMAND ${GZIP} -9 -n -c ${file} OUTPUT_FILE ${OUT}.gz COMMAND_ERROR_IS_FATAL ANY)
+  embed(${file} asset_${n})
+  embed(${OUT}.gz packed_${n})
   if(name STREQUAL "index.html")
     set(path "/")
   else()
     set(path "/${name}")
   endif()
-  string(APPEND arrays "static const unsigned char asset_${n}[] = {\n${bytes}};\n")
-  string(APPEND rows
-         "\t{ \"${path}\", \"${types_${extension}}\", \"\\\"${tag}\\\"\", asset_${n}, sizeof(asset_${n}) },\n")
+  string(APPEND rows "\t{ \"${path}\", \"${types_${extension}}\", \"\\\"${tag}\\\"\", "
+         "asset_${n}, sizeof(asset_${n}), packed_${n}, sizeof(packed_${n}) },\n")
   math(EXPR n "${n} + 1")
 endforeach()
+file(REMOVE ${OUT}.gz)
 file(WRITE ${OUT} "/* made from web/ by embed.cmake */\n#include \"coordinator/assets.h\"\n${arrays}
 const struct asset assets[] = {\n${rows}};\nconst size_t asset_count = ${n};\n")
