@@ -229,9 +229,14 @@
 
 /* coordinator */
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024)
-#define LIMIT_HTTP_CONNECTIONS   1024
-#define LIMIT_HTTP_PER_ADDRESS   64
-#define LIMIT_HTTP_REQUEST_MS    10000
+#define LIMIT_HTTP_CONNECTIONS   8192 /* at once; then the one silent for longest gives way */
+#define LIMIT_HTTP_PER_ADDRESS   64   /* of them; an IPv6 network of 64 bits is one address */
+#define LIMIT_HTTP_PER_LOOPBACK  8000 /* where a proxy may stand for many */
+#define LIMIT_HTTP_RESERVE       512  /* descriptors: the store, accept(), and who is leaving */
+#define LIMIT_HTTP_REQUEST_MS    10000 /* from one answer to the next: headers, body, silence and all */
+#define LIMIT_HTTP_PER_S         50   /* requests of an address, not of loopback */
+#define LIMIT_HTTP_BURST         400
+#define LIMIT_HTTP_UPLOAD_BYTES  (64 * 1024 * 1024) /* bodies that are coming in, all together */
 #define LIMIT_REPORTS_SHOWN      200
 #define LIMIT_REPORTS_KEPT       100000
 #define LIMIT_PEERS_ACTIVE_MS    15000

@@ -11,6 +11,7 @@
 #include "coordinator/assets.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/reply.h"
+#include "coordinator/resident.h"
 #include "coordinator/seal.h"
 #include "sys/log.h"
 
@@ -257,6 +258,13 @@ route(struct coordinator *c, const struct http_request *request, struct http_rep
 {
 	const struct asset *asset;
 
+	if (request->too_fast) {
+		reply_error(reply, 429, "more than %d requests a second from this address",
+		    LIMIT_HTTP_PER_S);
+		reply->fields[0] = (struct http_field){ "Retry-After", "1" };
+		reply->close = true;
+		return;
+	}
 	if (!host_is_ours(c, request)) {
 		reply_error(reply, 421,
 		    "this coordinator does not go by that name; add it to hosts in "
@@ -309,8 +317,18 @@ api_metrics(struct coordinator *c, const struct http_request *request, struct ht
 	    "phalanx_coordinator_requests_refused_total %" PRIu64 "\n"
 	    "# TYPE phalanx_coordinator_requests_timed_out_total counter\n"
 	    "phalanx_coordinator_requests_timed_out_total %" PRIu64 "\n"
+	    "# TYPE phalanx_coordinator_requests_too_fast_total counter\n"
+	    "phalanx_coordinator_requests_too_fast_total %" PRIu64 "\n"
 	    "# TYPE phalanx_coordinator_connections gauge\n"
 	    "phalanx_coordinator_connections %zu\n"
+	    "# TYPE phalanx_coordinator_streams gauge\n"
+	    "phalanx_coordinator_streams %zu\n"
+	    "# TYPE phalanx_coordinator_connections_gave_way_total counter\n"
+	    "phalanx_coordinator_connections_gave_way_total %" PRIu64 "\n"
+	    "# TYPE phalanx_coordinator_connections_turned_away_total counter\n"
+	    "phalanx_coordinator_connections_turned_away_total %" PRIu64 "\n"
+	    "# TYPE phalanx_coordinator_resident_bytes gauge\n"
+	    "phalanx_coordinator_resident_bytes %" PRIu64 "\n"
 	    "# TYPE phalanx_coordinator_nodes gauge\n"
 	    "phalanx_coordinator_nodes %zu\n"
 	    "# TYPE phalanx_coordinator_reports gauge\n"
@@ -321,7 +339,8 @@ api_metrics(struct coordinator *c, const struct http_request *request, struct ht
 	    "phalanx_coordinator_entries_refused_total %" PRIu64 "\n"
 	    "# TYPE phalanx_coordinator_incidents gauge\n"
 	    "phalanx_coordinator_incidents %zu\n",
-	    http.requests, http.refused, http.timed_out, http.connections,
+	    http.requests, http.refused, http.timed_out, http.too_fast, http.connections,
+	    http.streams, http.gave_way, http.turned_away, resident_bytes(),
 	    registry_count(c->registry), reports,
 	    c->ledger != NULL ? ledger_held_total(c->ledger) : 0, c->entries_refused,
 	    c->ledger != NULL ? ledger_incident_count(c->ledger) : 0);

@@ -1,20 +1,11 @@
-#include <errno.h>
-#include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "base/limits.h"
-#include "coordinator/httpd.h"
+#include "coordinator/httpd_internal.h"
 #include "sys/log.h"
 
-#define LISTENERS         32
-#define ACCEPTS_A_ROUND   64
 #define ROUNDS_A_WAKE_UP  8
-#define STREAM_BLOCK      4096
 #define CONNECTION_MEMORY (16 * 1024) /* request line and headers, response headers */
 
 /* As docs say of the page: nothing inline, nothing from elsewhere, no strings as code. */
@@ -33,50 +24,6 @@ static const char *const constant_headers[][2] = {
 	{ "Permissions-Policy", "camera=(), geolocation=(), microphone=()" },
 };
 
-/*
- * libmicrohttpd's own timeout counts inactivity, so a client of one byte a
- * second would live on.  Here a whole request has to end within
- * LIMIT_HTTP_REQUEST_MS of the one before it; the queue is in order of
- * deadlines because the allowance is the same for all.
- */
-struct connection {
-	TAILQ_ENTRY(connection) link;
-	struct httpd *httpd;
-	uint64_t deadline_ms;
-	int fd;
-	bool shut;
-};
-
-struct listener {
-	struct httpd *httpd;
-	struct loop_watch *watch;
-	int fd;
-};
-
-struct httpd {
-	struct httpd_config config;
-	struct MHD_Daemon *daemon;
-	struct loop_watch *watch;
-	struct loop_timer *timer;  /* deadlines, and work that is left over */
-	struct loop_timer *resume; /* accept again */
-	struct listener listeners[LISTENERS];
-	size_t listener_count;
-	TAILQ_HEAD(, connection) connections;
-	TAILQ_HEAD(, http_waker) streams;
-	struct httpd_counters counters;
-	bool driving;
-	bool woken; /* a stream was resumed: its connection is looked at in the next run */
-};
-
-struct http_waker {
-	TAILQ_ENTRY(http_waker) link;
-	struct httpd *httpd;
-	struct http_stream stream;
-	struct MHD_Connection *connection;
-	bool suspended;
-	bool ended;
-};
-
 /* What of a request's body has come. */
 struct upload {
 	uint8_t *bytes;
@@ -87,8 +34,17 @@ struct upload {
 
 /* ---- the loop's side ----------------------------------------------------------- */
 
-static void
-drive(struct httpd *h)
+struct connection *
+httpd_connection(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+void
+httpd_drive(struct httpd *h)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = 1;
 	uint64_t now_ms, wake_ms = UINT64_MAX;
@@ -119,147 +75,28 @@ static void
 on_ready(void *context, unsigned ready)
 {
 	(void)ready;
-	drive(context);
+	httpd_drive(context);
 }
 
 static void
 on_timer(void *context)
 {
 	struct httpd *h = context;
-	struct connection *c;
-	uint64_t now_ms = loop_now_ms();
 
-	while ((c = TAILQ_FIRST(&h->connections)) != NULL && c->deadline_ms <= now_ms) {
-		/* MHD sees the end of the stream and closes; twice shut is a second chance for none. */
-		shutdown(c->fd, SHUT_RDWR);
-		if (!c->shut)
-			h->counters.timed_out++;
-		c->shut = true;
-		TAILQ_REMOVE(&h->connections, c, link);
-		c->deadline_ms = now_ms + LIMIT_HTTP_REQUEST_MS;
-		TAILQ_INSERT_TAIL(&h->connections, c, link);
-	}
-	drive(h);
-}
-
-static void
-listen_to(struct httpd *h, unsigned ready)
-{
-	for (size_t i = 0; i < h->listener_count; i++)
-		if (loop_change(h->listeners[i].watch, ready) != ERR_OK)
-			log_error("httpd: cannot %s accepting", ready != 0 ? "resume" : "pause");
-}
-
-static void
-on_resume(void *context)
-{
-	listen_to(context, LOOP_READ);
-}
-
-static void
-on_accept(void *context, unsigned ready)
-{
-	struct listener *listener = context;
-	struct httpd *h = listener->httpd;
-	struct sockaddr_storage far;
-	socklen_t size;
-	int fd;
-
-	(void)ready;
-	for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
-		size = sizeof(far);
-		fd = accept4(
-		    listener->fd, (struct sockaddr *)&far, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			    errno == ENOBUFS) {
-				log_errno("httpd: accept; pausing for %d ms", LIMIT_HTTP_PAUSE_MS);
-				listen_to(h, 0);
-				loop_timer_set(h->resume, loop_now_ms() + LIMIT_HTTP_PAUSE_MS);
-			}
-			break;
-		}
-		/* Beyond a limit MHD closes it. */
-		(void)MHD_add_connection(h->daemon, fd, (struct sockaddr *)&far, size);
-	}
-	drive(h);
-}
-
-static void
-postpone(struct httpd *h, struct connection *c)
-{
-	TAILQ_REMOVE(&h->connections, c, link);
-	c->deadline_ms = loop_now_ms() + LIMIT_HTTP_REQUEST_MS;
-	TAILQ_INSERT_TAIL(&h->connections, c, link);
-}
-
-static void
-on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
-    enum MHD_ConnectionNotificationCode code)
-{
-	struct httpd *h = context;
-	struct connection *c = *socket_context;
-	const union MHD_ConnectionInfo *info;
-
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (c == NULL)
-			return;
-		TAILQ_REMOVE(&h->connections, c, link);
-		h->counters.connections--;
-		free(c);
-		*socket_context = NULL;
-		return;
-	}
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (info == NULL)
-		return;
-	if ((c = calloc(1, sizeof(*c))) == NULL) {
-		shutdown(info->connect_fd, SHUT_RDWR); /* no deadline, no connection */
-		return;
-	}
-	c->httpd = h;
-	c->fd = info->connect_fd;
-	c->deadline_ms = loop_now_ms() + LIMIT_HTTP_REQUEST_MS;
-	TAILQ_INSERT_TAIL(&h->connections, c, link);
-	h->counters.connections++;
-	*socket_context = c;
+	gate_expire(h);
+	httpd_drive(h);
 }
 
 /* ---- one request ------------------------------------------------------------------ */
 
 static void
-to_address(const struct sockaddr *from, struct address *out)
+find_local(const struct connection *c, struct http_request *request)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const struct sockaddr_in6 *six = (const void *)from;
-	const struct sockaddr_in *four = (const void *)from;
-
-	memset(out, 0, sizeof(*out));
-	if (from->sa_family == AF_INET) {
-		out->family = 4;
-		memcpy(out->bytes, &four->sin_addr, 4);
-	} else if (from->sa_family == AF_INET6 && memcmp(&six->sin6_addr, mapped, 12) == 0) {
-		out->family = 4;
-		memcpy(out->bytes, six->sin6_addr.s6_addr + 12, 4);
-	} else if (from->sa_family == AF_INET6) {
-		out->family = 6;
-		memcpy(out->bytes, &six->sin6_addr, 16);
-	}
-}
-
-static void
-find_ends(struct MHD_Connection *connection, struct http_request *request)
-{
-	const union MHD_ConnectionInfo *info;
 	struct sockaddr_storage local;
 	socklen_t size = sizeof(local);
 
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (info != NULL && info->client_addr != NULL)
-		to_address(info->client_addr, &request->peer);
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (info != NULL && getsockname(info->connect_fd, (struct sockaddr *)&local, &size) == 0)
-		to_address((struct sockaddr *)&local, &request->local);
+	if (getsockname(c->fd, (struct sockaddr *)&local, &size) == 0)
+		gate_address((struct sockaddr *)&local, &request->local);
 }
 
 static enum MHD_Result
@@ -298,90 +135,13 @@ set_headers(struct MHD_Response *response, const struct http_reply *reply)
 	return ok;
 }
 
-/* ---- a reply without an end --------------------------------------------------- */
-
-static ssize_t
-on_stream_read(void *context, uint64_t position, char *out, size_t room)
-{
-	struct http_waker *w = context;
-	const union MHD_ConnectionInfo *info;
-	struct connection *c;
-	size_t count;
-
-	(void)position;
-	if (w->ended)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	if ((count = w->stream.read(w->stream.context, out, room)) == 0) {
-		MHD_suspend_connection(w->connection);
-		w->suspended = true;
-		return 0;
-	}
-	/* What was written before has left: the far end reads. */
-	info = MHD_get_connection_info(w->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info != NULL && (c = info->socket_context) != NULL)
-		postpone(c->httpd, c);
-	return (ssize_t)count;
-}
-
-static void
-on_stream_closed(void *context)
-{
-	struct http_waker *w = context;
-
-	TAILQ_REMOVE(&w->httpd->streams, w, link);
-	w->stream.closed(w->stream.context);
-	free(w);
-}
-
-void
-httpd_wake(struct http_waker *w)
-{
-	if (!w->suspended)
-		return;
-	w->suspended = false;
-	MHD_resume_connection(w->connection);
-	w->httpd->woken = true;
-	loop_timer_set(w->httpd->timer, loop_now_ms());
-}
-
-void
-httpd_end(struct http_waker *w)
-{
-	w->ended = true;
-	httpd_wake(w);
-}
-
-static struct MHD_Response *
-open_stream(struct httpd *h, struct MHD_Connection *connection, const struct http_stream *stream)
-{
-	struct MHD_Response *response;
-	struct http_waker *w;
-
-	if ((w = calloc(1, sizeof(*w))) == NULL) {
-		stream->closed(stream->context);
-		return NULL;
-	}
-	w->httpd = h;
-	w->stream = *stream;
-	TAILQ_INSERT_TAIL(&h->streams, w, link);
-	w->connection = connection;
-	response = MHD_create_response_from_callback(
-	    MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read, w, on_stream_closed);
-	if (response == NULL) {
-		on_stream_closed(w);
-		return NULL;
-	}
-	stream->opened(stream->context, w);
-	return response;
-}
-
 static struct MHD_Response *
 make_response(struct httpd *h, struct MHD_Connection *connection, struct http_reply *reply)
 {
 	struct MHD_Response *response;
 
 	if (reply->stream.read != NULL)
-		return open_stream(h, connection, &reply->stream);
+		return stream_open(h, connection, &reply->stream);
 	response = MHD_create_response_from_buffer(reply->body_bytes, reply->body,
 	    reply->is_static || reply->body == NULL ? MHD_RESPMEM_PERSISTENT
 	                                            : MHD_RESPMEM_MUST_FREE);
@@ -411,6 +171,7 @@ static enum MHD_Result
 dispatch(struct httpd *h, struct MHD_Connection *connection, const char *method, const char *path,
     const struct upload *upload)
 {
+	struct connection *c = httpd_connection(connection);
 	struct http_request request = { .connection = connection,
 		.method = method,
 		.path = path,
@@ -419,16 +180,21 @@ dispatch(struct httpd *h, struct MHD_Connection *connection, const char *method,
 		.too_large = upload->too_large };
 	struct http_reply reply = { .status = 500 };
 
+	if (c == NULL)
+		return MHD_NO;
+	gate_set_busy(c, true);
 	request.host = http_header(&request, MHD_HTTP_HEADER_HOST);
 	request.origin = http_header(&request, MHD_HTTP_HEADER_ORIGIN);
-	find_ends(connection, &request);
+	request.peer = c->peer;
+	request.too_fast = !gate_charge(c);
+	find_local(c, &request);
 	h->config.handle(h->config.context, &request, &reply);
 	return answer(h, connection, &reply);
 }
 
 /* NO: drop the connection. */
 static enum MHD_Result
-take_upload(struct upload *upload, const char *data, size_t size_bytes)
+take_upload(struct httpd *h, struct upload *upload, const char *data, size_t size_bytes)
 {
 	uint8_t *bytes;
 	size_t room;
@@ -439,15 +205,20 @@ take_upload(struct upload *upload, const char *data, size_t size_bytes)
 		/* The rest is read and thrown away so that the client gets its answer, but not for ever. */
 		free(upload->bytes);
 		upload->bytes = NULL;
-		upload->size_bytes = 0;
+		h->upload_bytes -= upload->room;
+		upload->size_bytes = upload->room = 0;
 		upload->drained_bytes += size_bytes;
 		return upload->drained_bytes > LIMIT_HTTP_DRAIN_BYTES ? MHD_NO : MHD_YES;
 	}
 	if (upload->size_bytes + size_bytes > upload->room) {
 		for (room = 1024; room < upload->size_bytes + size_bytes;)
 			room *= 2;
-		if ((bytes = realloc(upload->bytes, room)) == NULL)
+		if (h->upload_bytes + room - upload->room > LIMIT_HTTP_UPLOAD_BYTES ||
+		    (bytes = realloc(upload->bytes, room)) == NULL) {
+			h->counters.turned_away++;
 			return MHD_NO;
+		}
+		h->upload_bytes += room - upload->room;
 		upload->bytes = bytes;
 		upload->room = room;
 	}
@@ -488,7 +259,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *url, co
 	}
 	if (size_bytes > 0) {
 		*data_bytes = 0;
-		return take_upload(upload, data, size_bytes);
+		return take_upload(h, upload, data, size_bytes);
 	}
 	return dispatch(h, connection, method, url, upload);
 }
@@ -499,17 +270,18 @@ on_completed(void *context, struct MHD_Connection *connection, void **request_co
 {
 	struct httpd *h = context;
 	struct upload *upload = *request_context;
-	const union MHD_ConnectionInfo *info;
+	struct connection *c = httpd_connection(connection);
 
 	if (upload != NULL) {
+		h->upload_bytes -= upload->room;
 		free(upload->bytes);
 		free(upload);
 		*request_context = NULL;
 	}
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && info != NULL &&
-	    info->socket_context != NULL)
-		postpone(h, info->socket_context);
+	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK || c == NULL)
+		return;
+	gate_postpone(c);
+	gate_set_busy(c, false);
 }
 
 const char *
@@ -567,16 +339,17 @@ httpd_new(const struct httpd_config *config, struct httpd **out)
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return ERR_NOMEM;
 	h->config = *config;
-	TAILQ_INIT(&h->connections);
 	TAILQ_INIT(&h->streams);
+	if ((err = gate_open(h)) != ERR_OK)
+		goto fail;
+	err = ERR_IO;
 	h->daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
 	    0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_HTTP_CONNECTIONS,
-	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)LIMIT_HTTP_PER_ADDRESS,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)(LIMIT_HTTP_CONNECTIONS + LIMIT_HTTP_RESERVE),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
+	    MHD_OPTION_NOTIFY_CONNECTION, gate_notified, h, MHD_OPTION_NOTIFY_COMPLETED,
 	    on_completed, h, MHD_OPTION_END);
 	if (h->daemon == NULL ||
 	    (info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)) == NULL) {
@@ -584,7 +357,6 @@ httpd_new(const struct httpd_config *config, struct httpd **out)
 		goto fail;
 	}
 	if ((err = loop_timer_new(config->loop, on_timer, h, &h->timer)) != ERR_OK ||
-	    (err = loop_timer_new(config->loop, on_resume, h, &h->resume)) != ERR_OK ||
 	    (err = loop_add(config->loop, info->epoll_fd, LOOP_READ, on_ready, h, &h->watch)) !=
 	        ERR_OK)
 		goto fail;
@@ -601,40 +373,16 @@ httpd_free(struct httpd *h)
 {
 	if (h == NULL)
 		return;
-	for (size_t i = 0; i < h->listener_count; i++) {
-		loop_remove(h->listeners[i].watch);
-		close(h->listeners[i].fd);
-	}
 	if (h->daemon != NULL) {
-		struct http_waker *w;
-
 		/* It insists that nothing is suspended. */
-		TAILQ_FOREACH(w, &h->streams, link)
-		httpd_end(w);
+		stream_end_all(h);
 		MHD_run(h->daemon);
 		MHD_stop_daemon(h->daemon);
 	}
+	gate_close(h);
 	loop_remove(h->watch);
 	loop_timer_free(h->timer);
-	loop_timer_free(h->resume);
 	free(h);
-}
-
-enum err
-httpd_listen(struct httpd *h, int fd)
-{
-	struct listener *listener = &h->listeners[h->listener_count];
-	enum err err;
-
-	if (h->listener_count == LISTENERS)
-		return ERR_FULL;
-	listener->httpd = h;
-	listener->fd = fd;
-	if ((err = loop_add(
-	         h->config.loop, fd, LOOP_READ, on_accept, listener, &listener->watch)) != ERR_OK)
-		return err;
-	h->listener_count++;
-	return ERR_OK;
 }
 
 void

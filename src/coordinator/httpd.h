@@ -29,6 +29,7 @@ struct http_request {
 	struct address local; /* the address it came to */
 	const uint8_t *body;
 	size_t body_bytes;
+	bool too_fast;  /* its address is over its budget of requests: 429 */
 	bool too_large; /* the body exceeded LIMIT_HTTP_BODY_BYTES and is not here */
 };
 
@@ -76,14 +77,19 @@ struct http_reply {
 
 struct httpd_config {
 	struct loop *loop;
+	size_t descriptors; /* that the process may have: places for connections, and a reserve */
 	/* Fill in reply (zeroed).  Never waits. */
 	void (*handle)(void *context, const struct http_request *, struct http_reply *reply);
 	void *context;
 };
 
 struct httpd_counters {
-	uint64_t requests, refused, timed_out; /* refused: 4xx and 5xx */
-	size_t connections;
+	uint64_t requests, refused; /* refused: 4xx and 5xx */
+	uint64_t timed_out;         /* connections, for being slow or silent */
+	uint64_t gave_way;          /* connections, silent ones to new ones */
+	uint64_t turned_away;       /* connections, at the door or with a body too many */
+	uint64_t too_fast;          /* requests */
+	size_t connections, streams;
 };
 
 /* The caller owns *out.  IO, NOMEM. */

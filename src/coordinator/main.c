@@ -18,6 +18,7 @@
 #include "coordinator/changes.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/identity.h"
+#include "coordinator/resident.h"
 #include "coordinator/sockets.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
@@ -60,18 +61,28 @@ start_log(const struct settings *s)
 			log_init("", "coordinator", levels[i].level);
 }
 
-/* Every connection, the store and some to spare. */
-static void
+/* Every connection, the store and some to spare: as far as this user may.  How many there are. */
+static size_t
 raise_descriptors(void)
 {
-	struct rlimit limit;
+	const rlim_t wanted = LIMIT_HTTP_CONNECTIONS + LIMIT_HTTP_RESERVE;
+	struct rlimit limit, more;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur < LIMIT_HTTP_CONNECTIONS + 64)
-		log_warn("only %llu descriptors: fewer than %d connections at once",
-		    (unsigned long long)limit.rlim_cur, LIMIT_HTTP_CONNECTIONS);
+		return 256;
+	more = limit;
+	more.rlim_cur = wanted;
+	if (more.rlim_max < wanted)
+		more.rlim_max = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return wanted;
+	more.rlim_cur = more.rlim_max = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &more) == -1)
+		more = limit;
+	log_warn("only %llu descriptors, so fewer than %d connections at once; raise the hard "
+	         "limit (LimitNOFILE, ulimit -Hn) to %llu",
+	    (unsigned long long)more.rlim_cur, LIMIT_HTTP_CONNECTIONS, (unsigned long long)wanted);
+	return (size_t)more.rlim_cur;
 }
 
 static void
@@ -175,9 +186,11 @@ enter_sandbox(const struct settings *s)
 }
 
 static enum err
-open_all(struct coordinator *c, struct sockets *sockets)
+open_all(struct coordinator *c, size_t descriptors, struct sockets *sockets)
 {
-	struct httpd_config http = { .handle = api_handle, .context = c };
+	struct httpd_config http = {
+		.handle = api_handle, .context = c, .descriptors = descriptors
+	};
 	enum err err;
 
 	if ((err = make_state_dir(c->settings->state_dir)) != ERR_OK ||
@@ -229,6 +242,7 @@ main(int argc, char **argv)
 	struct coordinator c = { .settings = &settings };
 	struct sockets sockets = { .count = 0 };
 	const char *path = NULL;
+	size_t descriptors;
 	int option, status = 1;
 
 	while ((option = getopt(argc, argv, "c:h")) != -1) {
@@ -243,9 +257,10 @@ main(int argc, char **argv)
 	start_log(&settings);
 	umask(077);
 	tzset(); /* reads its file now, not inside the sandbox */
-	raise_descriptors();
+	descriptors = raise_descriptors();
+	resident_open();
 	c.started_ms = loop_unix_ms();
-	if (open_all(&c, &sockets) == ERR_OK) {
+	if (open_all(&c, descriptors, &sockets) == ERR_OK) {
 		log_info("ready");
 		status = loop_run(c.loop);
 		log_info("stopped");

@@ -351,7 +351,9 @@ test('floods of connections and of garbage stay within their limits', async () =
 	})));
 	await wait(300);
 	const open = sockets.filter((socket) => !socket.closed && !socket.readableEnded && !socket.destroyed).length;
-	assert.ok(open <= 64, `${open} of one address are open`);
+	// Loopback may stand for many, behind a proxy; siege.mjs sees what any other address may.
+	assert.equal(open, 300);
+	assert.equal((await k.get('/healthz')).status, 200);
 	for (const socket of sockets) socket.destroy();
 	await wait(100);
 	const before_kb = memory(k);

@@ -185,10 +185,11 @@ export class Coordinator {
 				response.on('data', (part) => parts.push(part));
 				response.on('error', reject);
 				response.on('end', () => {
-					const text = Buffer.concat(parts).toString();
+					const bytes = Buffer.concat(parts);
+					const text = bytes.toString();
 					let json;
 					try { json = JSON.parse(text); } catch { json = undefined; }
-					resolve({ status: response.statusCode, headers: response.headers, text, json });
+					resolve({ status: response.statusCode, headers: response.headers, bytes, text, json });
 				});
 			});
 			request.on('error', reject);
