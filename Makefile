@@ -10,6 +10,9 @@ JOBS   ?= $(shell nproc)
 configure = [ -f $(1)/build.ninja ] || cmake -B $(1) -G Ninja -DCMAKE_BUILD_TYPE=$(2) >/dev/null
 # Ninja is quiet about what it has not to do.
 compile = ninja -C $(1) -j$(JOBS) $(2)
+# DOCKER=1: the lab's targets work on the containers of compose.yaml.
+DOCKER ?=
+lab = $(if $(DOCKER),packaging/docker/lab $(1),$(2))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
@@ -29,45 +32,44 @@ asan: setup ## build with AddressSanitizer and UBSan in build/asan
 	@$(call configure,$(ASAN),Asan)
 	@$(call compile,$(ASAN))
 
-up: build ## start the lab (PORT=8090, AI=http://HOST:PORT): coordinator, nodes a to e, an intruder
-	@AI=$(AI) lab/up
+up: $(if $(DOCKER),,build) ## start the lab (PORT=8090, AI=http://HOST:PORT; DOCKER=1: in containers): coordinator, nodes a to e, an intruder
+	@AI=$(AI) $(call lab,up,lab/up)
 
 down: ## stop the lab and discard its mesh
-	@lab/down
+	@$(call lab,down,lab/down)
 
-restart: build ## stop and start the lab, its state kept: quarantines hold
-	@lab/down keep
-	@lab/up restart
+restart: $(if $(DOCKER),,build) ## stop and start the lab, its state kept: quarantines hold
+	@$(call lab,restart,lab/down keep && lab/up restart)
 
 clean: down ## down, and the build outputs too
-	@rm -rf build
+	@$(if $(DOCKER),packaging/docker/lab clean,rm -rf build)
 
 status: ## what each node knows, and its processes
-	@lab/show status
+	@$(call lab,status,lab/show status)
 
 topology: ## the coordinator's view of the mesh
-	@lab/show topology
+	@$(call lab,topology,lab/show topology)
 
 report: ## the coordinator's list of scored events
-	@lab/show report
+	@$(call lab,report,lab/show report)
 
 logs: ## follow all logs
-	@lab/logs
+	@$(call lab,logs,lab/logs)
 
 logs-node: ## follow one node's log (NODE=b)
-	@lab/logs $(or $(NODE),$(error Which one?  make logs-node NODE=b))
+	@$(call lab,logs,lab/logs) $(or $(NODE),$(error Which one?  make logs-node NODE=b))
 
 attack: ## the intruder touches a node's decoy (NODE=a)
-	@lab/attack $(or $(NODE),$(error Which one?  make attack NODE=a))
+	@$(call lab,attack,lab/attack) $(or $(NODE),$(error Which one?  make attack NODE=a))
 
 attack-all: ## the intruder touches all five at once
-	@lab/attack all
+	@$(call lab,attack,lab/attack) all
 
 attack-lateral: ## a node's own shell scans the others (FROM=e, PARALLEL=1 at once)
-	@PARALLEL=$(PARALLEL) lab/attack lateral $(or $(FROM),$(error From where?  make attack-lateral FROM=e))
+	@PARALLEL=$(PARALLEL) $(call lab,attack,lab/attack) lateral $(or $(FROM),$(error From where?  make attack-lateral FROM=e))
 
 release: ## the operator readmits a node (NODE=a, REASON="…", OVERTURNED=1)
-	@OVERTURNED=$(OVERTURNED) lab/release $(or $(NODE),$(error Whom?  make release NODE=a)) $(if $(REASON),"$(REASON)")
+	@OVERTURNED=$(OVERTURNED) $(call lab,release,lab/release) $(or $(NODE),$(error Whom?  make release NODE=a)) $(if $(REASON),"$(REASON)")
 
 test: build asan ## build everything and pass every test
 	@scripts/test
