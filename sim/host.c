@@ -18,6 +18,7 @@ host_init(struct sim *s, size_t index, member_index member)
 		.observed = observed ? (int)index : -1,
 		.liar = index < s->count && s->authority->members[member].liar,
 		.roster = s->authority->roster,
+		.known = s->authority->roster,
 		.deadline_ms = UINT64_MAX,
 		.timer = index };
 	if ((h->kernel = calloc(s->count, 1)) == NULL)
@@ -380,6 +381,7 @@ host_boot(struct sim *s, size_t index)
 		return;
 	trace_line(&s->trace, s->now_ms, "n%zu boots", index);
 	disk_open(&h->disk, roster_member(h->roster, h->member)->incarnation);
+	h->known = h->roster;
 	if (core_new(&config, s->now_ms, host_unix_ms(s, h), &h->core) != ERR_OK)
 		abort();
 	restore(s, index);
@@ -449,6 +451,8 @@ hear_roster(struct sim *s, const struct happening *e)
 	trace_line(&s->trace, s->now_ms, "n%u holds epoch %" PRIu64 " and %zu bytes of the log",
 	    e->to, epoch_number(roster_current(h->roster)), roster_records(h->roster).size_bytes);
 	h->dirty = true;
+	if (e->number == ERR_OK)
+		h->known = h->roster;
 	host_step(s, e->to, &ev);
 	fabric_update(s, e->to, 0);
 }

@@ -216,7 +216,7 @@ check_first_sync(struct sim *s, size_t host)
 			found[groups++] = peer;
 	}
 	if (s->count <= LIMIT_FULL_MESH && unequal > 0 &&
-	    groups <= electorate_f(authority_current(s->authority)))
+	    groups <= electorate_f(authority_epoch(s->authority, truth_epoch(s, host))))
 		violated(s, 8,
 		    "n%zu ends its first sync with %zu groups that hold the same, and "
 		    "%zu peers that do not",
@@ -410,8 +410,8 @@ admission_booted(struct sim *s, size_t host)
 		s->ledger->all[i]->kept &= ~bit;
 	for (size_t i = 0; i < s->hosts[host].disk.count; i++) {
 		const struct payload *p = s->hosts[host].disk.lines[i].bytes;
-		struct record *r = ledger_enter(
-		    s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
+		struct record *r =
+		    ledger_enter(s->ledger, (struct span){ p->bytes, p->size_bytes }, s->now_ms);
 
 		if (is_standing(r->kind))
 			r->kept |= bit;

@@ -25,7 +25,7 @@ still_holds(const struct sim *s, size_t host, const struct record *lost)
 
 	if (h->core == NULL || link == SIZE_MAX || !s->fabric.links[link].up ||
 	    !truth_is_safe(s, h->member) || h->observed < 0 ||
-	    (lost->reached >> h->observed & 1) == 0)
+	    (lost->understood >> h->observed & 1) == 0)
 		return false;
 	/* What was said last is kept in memory; with the power it may go, whatever its kind. */
 	core_view_member(h->core, lost->author, &view);

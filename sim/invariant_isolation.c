@@ -100,8 +100,7 @@ isolation_delivered(struct sim *s, size_t host, const struct payload *p)
 		const struct record *r = p->records[i];
 		struct given *g;
 
-		if (!r->valid || r->header.epoch > truth_epoch(s, host) ||
-		    r->epoch > truth_epoch(s, host) || r->subject == h->member ||
+		if (!r->valid || !truth_understands(s, host, r) || r->subject == h->member ||
 		    !truth_is_safe(s, r->author) ||
 		    !(r->kind == ENTRY_CERTIFICATE
 		            ? r->level == LEVEL_QUARANTINE
@@ -157,8 +156,7 @@ has_standing_precaution(const struct sim *s, int observed, member_index subject,
 	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT);
 	     r != NULL; r = r->next)
 		if ((r->kept >> observed & 1) != 0 && r->report == SELF_REPORT_PRECAUTION &&
-		    r->round >= round &&
-		    stands(s, observed, r))
+		    r->round >= round && stands(s, observed, r))
 			return true;
 	return false;
 }
@@ -206,7 +204,7 @@ may_restrict(const struct sim *s, size_t host, member_index subject)
 {
 	return truth_witnesses(s, host, subject) >=
 	       electorate_k(authority_epoch(
-	           s->authority, epoch_number(roster_current(s->hosts[host].roster))));
+	           s->authority, epoch_number(roster_current(s->hosts[host].known))));
 }
 
 static void

@@ -70,6 +70,17 @@ violated(const struct sim *s, unsigned invariant, const char *format, ...)
 /* ---- truth --------------------------------------------------------------------------- */
 
 bool
+truth_understands(const struct sim *s, size_t host, const struct record *r)
+{
+	const struct roster *roster = s->hosts[host].known;
+
+	return r->header.epoch <= truth_epoch(s, host) && r->epoch <= truth_epoch(s, host) &&
+	       r->author < roster_count(roster) &&
+	       r->header.incarnation <= roster_member(roster, r->author)->incarnation &&
+	       (r->subject == MEMBER_NONE || r->subject < roster_count(roster));
+}
+
+bool
 truth_has_adversary(const struct sim *s, enum adversary adversary)
 {
 	return s->options.byzantine > 0 && (s->options.adversaries >> adversary & 1) != 0;
@@ -135,13 +146,15 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 	size_t i = 0;
 
 	r->reached |= bit;
+	if (truth_understands(s, host, r))
+		r->understood |= bit;
 	if (!r->valid || r->subject == MEMBER_NONE)
 		return;
 	truth_suspect(s, host, r->subject);
 	g = &truth_of(s, host)->given[r->subject];
 	/* Known before, but a disk may have gone back in time since; of an epoch that the
 	 * host has not heard of it is nothing yet. */
-	if (r->kind == ENTRY_CERTIFICATE && r->epoch <= truth_epoch(s, host) &&
+	if (r->kind == ENTRY_CERTIFICATE && truth_understands(s, host, r) &&
 	    may_have_taken(s, host, r))
 		truth_released(g, r);
 	if (again || r->kind != ENTRY_STATEMENT)

@@ -25,6 +25,7 @@ struct record {
 	uint64_t born_ms;
 	bool left;                    /* somebody received it; else only its author's host has it */
 	uint64_t reached;             /* bits of the observed hosts */
+	uint64_t understood;          /* likewise: of an epoch and incarnation that it knew then */
 	uint64_t kept;                /* likewise: accepted since it booted */
 	struct record *next;          /* of the same subject and kind */
 	struct record *next_by_author; /* signed well */

@@ -48,6 +48,7 @@ struct host {
 	bool restored;        /* its disk went back in time once */
 	bool starting;        /* restored lines are being read */
 	const struct roster *roster; /* what its disk holds of the log; shared */
+	const struct roster *known;  /* and its core */
 	struct disk disk;
 	size_t snapshot;      /* how many lines the disk had when it was copied */
 	int64_t clock_offset_ms;

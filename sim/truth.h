@@ -95,13 +95,15 @@ truth_is_safe(const struct sim *s, member_index m)
 	return !s->authority->members[m].liar && !s->authority->members[m].key_stolen;
 }
 
-/* The epoch that the host's disk knows. */
+/* The epoch that the host knows. */
 static inline uint64_t
 truth_epoch(const struct sim *s, size_t host)
 {
-	return epoch_number(roster_current(s->hosts[host].roster));
+	return epoch_number(roster_current(s->hosts[host].known));
 }
 
+/* Its records let the host judge this entry: epochs, author and subject are known to it. */
+bool truth_understands(const struct sim *, size_t host, const struct record *);
 bool truth_has_adversary(const struct sim *, enum adversary);
 bool truth_has_fault(const struct sim *, enum fault);
 /* Two entries of its that contradict have reached the observed host. */
