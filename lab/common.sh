@@ -47,6 +47,7 @@ host_number() {
 	case $1 in
 	coordinator) echo 2 ;;
 	intruder) echo 66 ;;
+	customer) echo 77 ;;
 	*)
 		if [ -n "${NUMBER[$1]:-}" ]; then
 			echo "${NUMBER[$1]}"
