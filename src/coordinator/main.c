@@ -25,7 +25,7 @@
 #include "sys/log.h"
 #include "sys/sandbox.h"
 
-/* SQLite's file within state_dir, and libmicrohttpd's connections. */
+/* SQLite's file within state_dir, libmicrohttpd's connections, and giving back the key's pages. */
 static const int calls[] = { SCMP_SYS(accept4), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
 	SCMP_SYS(shutdown), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
 	SCMP_SYS(sendfile), SCMP_SYS(writev), SCMP_SYS(openat), SCMP_SYS(pread64),
@@ -33,7 +33,8 @@ static const int calls[] = { SCMP_SYS(accept4), SCMP_SYS(recvfrom), SCMP_SYS(sen
 	SCMP_SYS(lstat), SCMP_SYS(fstatfs), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
 	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(geteuid),
-	SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), -1 };
+	SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
+	SCMP_SYS(munlock), -1 };
 
 static int
 usage(int status)
