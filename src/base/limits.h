@@ -265,6 +265,16 @@
 #define LIMIT_THREATS_SHOWN      100
 #define LIMIT_BLOCKED_SHOWN      200
 #define LIMIT_EVENT_BEAT_MS      2000
+#define LIMIT_SESSIONS           64   /* signed in at the page */
+#define LIMIT_SESSIONS_EACH      8    /* of one operator */
+#define LIMIT_LINK_MS            (60 * 1000) /* until which a link is followed */
+#define LIMIT_SESSION_MS         (24 * 60 * 60 * 1000)
+#define LIMIT_SESSION_IDLE_MS    (8 * 60 * 60 * 1000)
+#define LIMIT_ASKS               64   /* releases that wait for an operator's answer */
+#define LIMIT_ASKS_EACH          8    /* of one session */
+#define LIMIT_ASK_MS             (5 * 60 * 1000)
+#define LIMIT_LISTEN_MS          8000 /* a wait for an ask; below LIMIT_HTTP_REQUEST_MS */
+#define LIMIT_LISTEN_GAP_MS      5000 /* between two waits */
 #define LIMIT_EVICTED            64   /* entries in one step */
 
 #endif

@@ -10,6 +10,8 @@
 #include <strings.h>
 #include "coordinator/assets.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/door.h"
+#include "coordinator/origin.h"
 #include "coordinator/reply.h"
 #include "coordinator/resident.h"
 #include "coordinator/seal.h"
@@ -33,6 +35,7 @@ api_health(struct coordinator *c, const struct http_request *request, struct htt
 enum {
 	CORS = 1,   /* readable by allowed_origin */
 	WRITES = 2, /* by a page of this origin, if by a page */
+	READS = 4,  /* what is known of the mesh: the setting viewers says by whom */
 };
 
 /*
@@ -47,80 +50,29 @@ static const struct endpoint_row {
 } endpoints[] = {
 	{ "/healthz", "GET", api_health, 0 },
 	{ "/register", "POST", api_register, WRITES },
-	{ "/peers", "GET", api_peers, 0 },
+	{ "/peers", "GET", api_peers, READS },
 	{ "/api/telemetry", "POST", api_telemetry, WRITES },
-	{ "/api/topology", "GET", api_topology, CORS },
+	{ "/api/topology", "GET", api_topology, CORS | READS },
 	{ "/api/report/submit", "POST", api_report_submit, CORS | WRITES },
-	{ "/api/report", "GET", api_report, CORS },
+	{ "/api/report", "GET", api_report, CORS | READS },
 	{ "/api/v1/entries", "POST", api_entries, WRITES },
-	{ "/api/v1/state", "GET", api_state, CORS },
-	{ "/api/v1/incidents", "GET", api_incidents, CORS },
-	{ "/api/v1/events", "GET", api_events, CORS },
+	{ "/api/v1/state", "GET", api_state, CORS | READS },
+	{ "/api/v1/incidents", "GET", api_incidents, CORS | READS },
+	{ "/api/v1/events", "GET", api_events, CORS | READS },
+	{ "/api/v1/incidents/{}/release", "POST", api_ask, WRITES },
+	{ "/api/v1/sessions", "POST", api_session_open, WRITES },
+	{ "/api/v1/sessions/{}", "DELETE", api_session_close, WRITES },
+	{ "/api/v1/sessions/{}/requests", "GET", api_asks, 0 },
+	{ "/api/v1/sessions/{}/requests/{}", "POST", api_ask_answer, WRITES },
+	{ "/api/v1/session", "GET", api_session_show, 0 },
+	{ "/api/v1/session", "DELETE", api_session_leave, WRITES },
+	{ "/session/{}", "GET", api_session_enter, 0 },
 	{ "/api/v1/releases", "GET", api_releases, 0 },
 	{ "/api/v1/roster", "GET", api_roster, 0 },
 	{ "/metrics", "GET", api_metrics, 0 },
 };
 
 #define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
-
-/* "Host: name:port" without the port, without brackets. */
-static bool
-host_name(const char *host, char out[SETTINGS_HOST_BYTES])
-{
-	const char *end;
-	size_t length;
-
-	if (*host == '[') {
-		host++;
-		if ((end = strchr(host, ']')) == NULL || (end[1] != '\0' && end[1] != ':'))
-			return false;
-	} else {
-		end = host + strcspn(host, ":");
-	}
-	length = (size_t)(end - host);
-	if (length == 0 || length >= SETTINGS_HOST_BYTES)
-		return false;
-	memcpy(out, host, length);
-	out[length] = '\0';
-	return true;
-}
-
-/*
- * Local names, configured names, and the very address that the connection
- * came to: a name that an attacker controls is none of these, whatever it
- * resolves to.
- */
-static bool
-host_is_ours(const struct coordinator *c, const struct http_request *request)
-{
-	char name[SETTINGS_HOST_BYTES], origin[SETTINGS_HOST_BYTES];
-	struct address literal;
-	const char *authority;
-
-	if (request->host == NULL || !host_name(request->host, name))
-		return false;
-	if (strcasecmp(name, "localhost") == 0)
-		return true;
-	if (address_parse(name, &literal))
-		return address_is_loopback(&literal) || address_equal(&literal, &request->local);
-	for (size_t i = 0; i < c->settings->host_count; i++)
-		if (strcasecmp(name, c->settings->hosts[i]) == 0)
-			return true;
-	authority = strstr(c->settings->allowed_origin, "://");
-	return authority != NULL && host_name(authority + 3, origin) &&
-	       strcasecmp(name, origin) == 0;
-}
-
-static bool
-origin_is_ours(const struct coordinator *c, const struct http_request *request)
-{
-	const char *authority;
-
-	if (request->origin == NULL || strcmp(request->origin, c->settings->allowed_origin) == 0)
-		return true;
-	authority = strstr(request->origin, "://");
-	return authority != NULL && strcasecmp(authority + 3, request->host) == 0;
-}
 
 static bool
 is_method(const struct http_request *request, const char *method)
@@ -218,9 +170,10 @@ serve_endpoint(struct coordinator *c, const struct endpoint_row *row,
 		reply_error(reply, 413, "the body is over %d bytes; send less at a time",
 		    LIMIT_HTTP_BODY_BYTES);
 		reply->close = true;
-	} else if ((row->flags & WRITES) != 0 && !origin_is_ours(c, request)) {
+	} else if ((row->flags & WRITES) != 0 && request->origin != NULL &&
+	           !origin_is_ours(c, request)) {
 		reply_error(reply, 403, "a page of another origin may not write here");
-	} else {
+	} else if ((row->flags & READS) == 0 || door_may_read(c, request, reply)) {
 		row->handle(c, request, reply);
 	}
 	if ((row->flags & CORS) != 0)
@@ -265,7 +218,7 @@ route(struct coordinator *c, const struct http_request *request, struct http_rep
 		reply->close = true;
 		return;
 	}
-	if (!host_is_ours(c, request)) {
+	if (!origin_host_is_ours(c, request)) {
 		reply_error(reply, 421,
 		    "this coordinator does not go by that name; add it to hosts in "
 		    "coordinator.conf");
@@ -286,8 +239,12 @@ api_handle(void *context, const struct http_request *request, struct http_reply 
 {
 	struct coordinator *c = context;
 
-	route(c, request, reply);
-	seal_reply(c->identity, request, reply);
+	if (request->later != NULL)
+		request->later->answer(request->later->context, reply);
+	else
+		route(c, request, reply);
+	if (reply->later.answer == NULL)
+		seal_reply(c->identity, request, reply);
 	/* A damaged database is set aside at the next start, when nothing has it open. */
 	if (store_is_broken(c->store)) {
 		log_error("store: the database is damaged; stopping, so that the next start sets "

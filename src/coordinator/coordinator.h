@@ -3,11 +3,13 @@
  */
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H
+#include "coordinator/asks.h"
 #include "coordinator/events.h"
 #include "coordinator/httpd.h"
 #include "coordinator/ledger.h"
 #include "coordinator/registry.h"
 #include "coordinator/runner.h"
+#include "coordinator/session.h"
 #include "coordinator/settings.h"
 #include "coordinator/store.h"
 
@@ -32,6 +34,9 @@ struct coordinator {
 	struct roster *roster; /* NULL: none loaded */
 	struct registry *registry;
 	struct ledger *ledger; /* NULL without a roster */
+	struct sessions *sessions;
+	struct asks *asks;
+	struct loop_timer *asks_timer; /* the next of their deadlines */
 	uint64_t started_ms;   /* Unix */
 	uint64_t entries_accepted, entries_refused, reports_accepted;
 	size_t turn; /* from which node on the next one that registers is told its peers */

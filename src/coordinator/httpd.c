@@ -30,6 +30,7 @@ struct upload {
 	size_t size_bytes, room;
 	size_t drained_bytes;
 	bool too_large;
+	struct http_waker *put_off; /* its answer comes later; NULL: not */
 };
 
 /* ---- the loop's side ----------------------------------------------------------- */
@@ -169,7 +170,7 @@ answer(struct httpd *h, struct MHD_Connection *connection, struct http_reply *re
 
 static enum MHD_Result
 dispatch(struct httpd *h, struct MHD_Connection *connection, const char *method, const char *path,
-    const struct upload *upload)
+    struct upload *upload)
 {
 	struct connection *c = httpd_connection(connection);
 	struct http_request request = { .connection = connection,
@@ -182,13 +183,18 @@ dispatch(struct httpd *h, struct MHD_Connection *connection, const char *method,
 
 	if (c == NULL)
 		return MHD_NO;
+	if (upload->put_off != NULL && (request.later = later_due(upload->put_off)) == NULL)
+		return MHD_NO;
 	gate_set_busy(c, true);
 	request.host = http_header(&request, MHD_HTTP_HEADER_HOST);
 	request.origin = http_header(&request, MHD_HTTP_HEADER_ORIGIN);
 	request.peer = c->peer;
-	request.too_fast = !gate_charge(c);
+	request.too_fast = request.later == NULL && !gate_charge(c);
 	find_local(c, &request);
 	h->config.handle(h->config.context, &request, &reply);
+	if (reply.later.answer != NULL)
+		return (upload->put_off = later_open(h, connection, &reply.later)) != NULL ? MHD_YES
+		                                                                           : MHD_NO;
 	return answer(h, connection, &reply);
 }
 
@@ -274,6 +280,7 @@ on_completed(void *context, struct MHD_Connection *connection, void **request_co
 
 	if (upload != NULL) {
 		h->upload_bytes -= upload->room;
+		later_end(upload->put_off);
 		free(upload->bytes);
 		free(upload);
 		*request_context = NULL;
@@ -288,6 +295,12 @@ const char *
 http_header(const struct http_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *
+http_cookie(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, name);
 }
 
 struct query {

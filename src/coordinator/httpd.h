@@ -17,6 +17,7 @@
 
 struct httpd;           /* opaque */
 struct MHD_Connection;
+struct http_reply;      /* below */
 
 struct http_request {
 	struct MHD_Connection *connection;
@@ -31,9 +32,21 @@ struct http_request {
 	size_t body_bytes;
 	bool too_fast;  /* its address is over its budget of requests: 429 */
 	bool too_large; /* the body exceeded LIMIT_HTTP_BODY_BYTES and is not here */
+	const struct http_later *later; /* it was put off so and is now due; NULL: not */
 };
 
-struct http_waker; /* opaque: one open stream */
+struct http_waker; /* opaque: one open stream, or one request that was put off */
+
+/* In place of an answer: the handler is called again with this once httpd_wake() was, which has
+ * to be within LIMIT_HTTP_REQUEST_MS. */
+struct http_later {
+	void (*answer)(void *context, struct http_reply *);
+	/* How to wake it; valid until closed.  Called once. */
+	void (*opened)(void *context, struct http_waker *);
+	/* Answered, or the far end left; also when it never opened. */
+	void (*closed)(void *context);
+	void *context;
+};
 
 /* A body without an end, in place of one. */
 struct http_stream {
@@ -73,6 +86,7 @@ struct http_reply {
 	const struct hash *body_digest; /* SHA-256 of the body where it is known; NULL: not yet */
 	struct http_seal seal;
 	struct http_stream stream; /* read NULL: none */
+	struct http_later later;   /* answer NULL: none */
 };
 
 struct httpd_config {
@@ -99,13 +113,15 @@ void httpd_free(struct httpd *); /* accepts NULL; closes its listeners */
 MUST_USE enum err httpd_listen(struct httpd *, int fd);
 void httpd_count(const struct httpd *, struct httpd_counters *out);
 
-/* There is something to read.  Never reads at once. */
+/* There is something to read, or to answer.  Neither happens at once. */
 void httpd_wake(struct http_waker *);
-/* The stream cannot go on: its connection ends. */
+/* It cannot go on: its connection ends. */
 void httpd_end(struct http_waker *);
 
 /* A header's value, or NULL. */
 const char *http_header(const struct http_request *, const char *name);
+/* A cookie's value, or NULL. */
+const char *http_cookie(const struct http_request *, const char *name);
 /* A query argument's value ("" without one), or NULL. */
 const char *http_query(const struct http_request *, const char *name);
 

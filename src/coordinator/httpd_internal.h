@@ -3,7 +3,7 @@
  *
  * httpd.c         requests and answers, libmicrohttpd driven by the loop
  * httpd_gate.c    who may come in, and for how long
- * httpd_stream.c  answers without an end
+ * httpd_stream.c  answers without an end, and answers that come later
  */
 #ifndef COORDINATOR_HTTPD_INTERNAL_H
 #define COORDINATOR_HTTPD_INTERNAL_H
@@ -81,8 +81,15 @@ void gate_address(const struct sockaddr *, struct address *out);
 /* httpd_stream.c: NULL: no memory; the stream was closed. */
 struct MHD_Response *stream_open(struct httpd *, struct MHD_Connection *,
     const struct http_stream *);
-/* All of them, for good. */
+/* All of them, and what was put off, for good. */
 void stream_end_all(struct httpd *);
+/* A whole request waits for its answer.  NULL: no memory; it was closed. */
+struct http_waker *later_open(struct httpd *, struct MHD_Connection *,
+    const struct http_later *);
+/* It was woken: how to answer it; NULL: it ended. */
+const struct http_later *later_due(const struct http_waker *);
+/* Its request is over; accepts NULL. */
+void later_end(struct http_waker *);
 
 /* Ours of libmicrohttpd's; NULL: it has none yet. */
 struct connection *httpd_connection(struct MHD_Connection *);

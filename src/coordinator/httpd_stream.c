@@ -1,6 +1,8 @@
 /*
- * httpd_stream: answers without an end.  libmicrohttpd asks for what there is;
- * when there is nothing the connection is suspended until somebody wakes it.
+ * httpd_stream: answers without an end, and answers that come later.
+ * libmicrohttpd asks for what there is; when there is nothing the connection
+ * is suspended until somebody wakes it.  A request that was put off is offered
+ * anew when its connection is resumed.
  */
 #include <stdlib.h>
 #include "coordinator/httpd_internal.h"
@@ -11,6 +13,7 @@ struct http_waker {
 	TAILQ_ENTRY(http_waker) link;
 	struct httpd *httpd;
 	struct http_stream stream;
+	struct http_later later; /* in place of a stream */
 	struct MHD_Connection *connection;
 	bool suspended;
 	bool ended;
@@ -89,6 +92,41 @@ stream_open(struct httpd *h, struct MHD_Connection *connection, const struct htt
 	}
 	stream->opened(stream->context, w);
 	return response;
+}
+
+struct http_waker *
+later_open(struct httpd *h, struct MHD_Connection *connection, const struct http_later *later)
+{
+	struct http_waker *w;
+
+	if ((w = calloc(1, sizeof(*w))) == NULL) {
+		later->closed(later->context);
+		return NULL;
+	}
+	w->httpd = h;
+	w->later = *later;
+	w->connection = connection;
+	w->suspended = true;
+	TAILQ_INSERT_TAIL(&h->streams, w, link);
+	MHD_suspend_connection(connection);
+	later->opened(later->context, w);
+	return w;
+}
+
+const struct http_later *
+later_due(const struct http_waker *w)
+{
+	return w->ended ? NULL : &w->later;
+}
+
+void
+later_end(struct http_waker *w)
+{
+	if (w == NULL)
+		return;
+	TAILQ_REMOVE(&w->httpd->streams, w, link);
+	w->later.closed(w->later.context);
+	free(w);
 }
 
 void

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "coordinator/changes.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/door.h"
 #include "coordinator/identity.h"
 #include "coordinator/resident.h"
 #include "coordinator/sockets.h"
@@ -44,7 +45,7 @@ usage(int status)
 	    "Serves nodes and the dashboard over HTTP.  Keys as in coordinator.conf "
 	    "[coordinator]:\n"
 	    "port listen hosts state_dir roster_file ca_file allowed_origin\n"
-	    "require_signed_registration local_mode log_level\n");
+	    "require_signed_registration local_mode viewers log_level\n");
 	return status;
 }
 
@@ -202,7 +203,7 @@ open_all(struct coordinator *c, size_t descriptors, struct sockets *sockets)
 	    (err = coordinator_restore(c)) != ERR_OK || (err = loop_new(&c->loop)) != ERR_OK ||
 	    (err = watch_signals(c)) != ERR_OK ||
 	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK ||
-	    (err = changes_new(c, &c->changes)) != ERR_OK)
+	    (err = changes_new(c, &c->changes)) != ERR_OK || (err = door_open(c)) != ERR_OK)
 		return err;
 	http.loop = c->loop;
 	if ((err = httpd_new(&http, &c->httpd)) != ERR_OK ||
@@ -222,6 +223,7 @@ close_all(struct coordinator *c)
 {
 	runner_free(c->runner);
 	httpd_free(c->httpd);
+	door_close(c);
 	changes_free(c->changes);
 	events_free(c->events);
 	loop_free(c->loop);

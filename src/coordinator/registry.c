@@ -11,9 +11,11 @@ struct registry {
 	struct map *by_key_id;
 	struct registry_node **list; /* order of arrival */
 	size_t count, room;
-	size_t members;  /* of the roster, at the head of the list */
-	uint64_t serial; /* of the newest node */
-	uint16_t zones;  /* groups of two and more */
+	size_t members;                /* of the roster, at the head of the list */
+	uint64_t serial;               /* of the newest node */
+	uint16_t zones;                /* groups of two and more */
+	struct registry_node **others; /* members that are no nodes: known, but not in the list */
+	size_t other_count;
 };
 
 static void
@@ -150,30 +152,61 @@ registry_zone_name(const struct registry *r, size_t zone, char out[REGISTRY_ZONE
 }
 
 static enum err
+bind_member(struct registry *r, struct registry_node *node, member_index index)
+{
+	const struct member *member = roster_member(r->roster, index);
+	uint8_t digest[crypto_hash_sha256_BYTES];
+	enum err err;
+
+	node->member = index;
+	node->proven = true;
+	node->key = member->key;
+	memcpy(node->key_id, member->id.bytes, sizeof(node->key_id));
+	crypto_hash_sha256(digest, member->key.bytes, sizeof(member->key.bytes));
+	if ((err = map_put(r->by_key_id, node->key_id, node)) != ERR_OK)
+		return err;
+	return map_put(r->by_key_id, digest, node);
+}
+
+static enum err
 add_members(struct registry *r)
 {
 	struct registry_node *node;
-	const struct member *member;
-	uint8_t digest[crypto_hash_sha256_BYTES];
 	enum err err;
 
 	for (size_t i = 0; i < roster_count(r->roster); i++) {
 		if (!roster_is_node(r->roster, (member_index)i))
 			continue;
-		member = roster_member(r->roster, (member_index)i);
-		if ((err = append(r, member->name, &node)) != ERR_OK)
-			return err;
-		node->member = (member_index)i;
-		node->proven = true;
-		node->key = member->key;
-		memcpy(node->key_id, member->id.bytes, sizeof(node->key_id));
-		crypto_hash_sha256(digest, member->key.bytes, sizeof(member->key.bytes));
-		if ((err = map_put(r->by_key_id, node->key_id, node)) != ERR_OK ||
-		    (err = map_put(r->by_key_id, digest, node)) != ERR_OK)
+		err = append(r, roster_member(r->roster, (member_index)i)->name, &node);
+		if (err != ERR_OK || (err = bind_member(r, node, (member_index)i)) != ERR_OK)
 			return err;
 	}
 	r->members = r->count;
 	return number_zones(r);
+}
+
+/* Operators and their like sign requests too, but are no hosts. */
+static enum err
+add_others(struct registry *r)
+{
+	struct registry_node **node;
+	enum err err;
+
+	r->others = calloc(roster_count(r->roster) - r->members + 1, sizeof(*r->others));
+	if (r->others == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < roster_count(r->roster); i++) {
+		if (roster_is_node(r->roster, (member_index)i))
+			continue;
+		node = &r->others[r->other_count];
+		err = make_node(r, roster_member(r->roster, (member_index)i)->name, node);
+		if (err != ERR_OK)
+			return err;
+		r->other_count++;
+		if ((err = bind_member(r, *node, (member_index)i)) != ERR_OK)
+			return err;
+	}
+	return ERR_OK;
 }
 
 enum err
@@ -190,7 +223,7 @@ registry_new(const struct roster *roster, struct registry **out)
 	if ((err = map_new(LIMIT_NAME_BYTES, seed, &r->by_name)) != ERR_OK ||
 	    (err = map_new(16, seed, &r->by_key_id)) != ERR_OK)
 		goto fail;
-	if (roster != NULL && (err = add_members(r)) != ERR_OK)
+	if (roster != NULL && ((err = add_members(r)) != ERR_OK || (err = add_others(r)) != ERR_OK))
 		goto fail;
 	*out = r;
 	return ERR_OK;
@@ -207,7 +240,10 @@ registry_free(struct registry *r)
 		return;
 	for (size_t i = 0; i < r->count; i++)
 		free_node(r->list[i]);
+	for (size_t i = 0; i < r->other_count; i++)
+		free_node(r->others[i]);
 	free(r->list);
+	free(r->others);
 	map_free(r->by_name);
 	map_free(r->by_key_id);
 	free(r);

@@ -59,7 +59,10 @@ struct registry_node {
 	size_t nonce_count, nonce_room;
 };
 
-/* Every member of the roster (may be NULL) is in it from the start. */
+/*
+ * Every member of the roster (may be NULL) is in it from the start; those that
+ * are no nodes are found by name and key, but neither counted nor listed.
+ */
 MUST_USE enum err registry_new(const struct roster *, struct registry **out);
 void registry_free(struct registry *); /* accepts NULL */
 

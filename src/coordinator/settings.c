@@ -164,6 +164,11 @@ set_value(struct reading *r, const char *key, const char *value)
 	if (strcmp(key, "local_mode") == 0)
 		return read_bool(value, &s->local_mode) ||
 		       complain(r, key, value, "give true or false");
+	if (strcmp(key, "viewers") == 0) {
+		s->viewers_sign_in = strcmp(value, "signed-in") == 0;
+		return s->viewers_sign_in || strcmp(value, "anyone") == 0 ||
+		       complain(r, key, value, "give anyone or signed-in");
+	}
 	if (strcmp(key, "log_level") == 0)
 		return ((strcmp(value, "debug") == 0 || strcmp(value, "info") == 0 ||
 		            strcmp(value, "warn") == 0 || strcmp(value, "error") == 0) &&
@@ -171,7 +176,7 @@ set_value(struct reading *r, const char *key, const char *value)
 		       complain(r, key, value, "give debug, info, warn or error");
 	return complain(r, key, value,
 	    "no such key; there are port, listen, hosts, state_dir, roster_file, ca_file, "
-	    "allowed_origin, require_signed_registration, local_mode, log_level");
+	    "allowed_origin, require_signed_registration, local_mode, viewers, log_level");
 }
 
 /* That the command is there and nobody else's is looked at when it is to be run. */
@@ -265,6 +270,7 @@ load_environment(struct reading *r)
 		{ "ALLOWED_ORIGIN", "allowed_origin" },
 		{ "REQUIRE_SIGNED_REGISTRATION", "require_signed_registration" },
 		{ "LOCAL_MODE", "local_mode" },
+		{ "VIEWERS", "viewers" },
 	};
 	const char *value;
 

@@ -4,7 +4,7 @@
  * error.
  *
  * [coordinator] port listen hosts state_dir roster_file ca_file
- * allowed_origin require_signed_registration local_mode log_level
+ * allowed_origin require_signed_registration local_mode viewers log_level
  * [hooks] on_quarantine hook_timeout_s on_precaution
  */
 #ifndef COORDINATOR_SETTINGS_H
@@ -33,6 +33,7 @@ struct settings {
 	char allowed_origin[SETTINGS_HOST_BYTES]; /* ALLOWED_ORIGIN, http://localhost:PORT */
 	bool require_signed;                 /* REQUIRE_SIGNED_REGISTRATION, true */
 	bool local_mode;                     /* LOCAL_MODE, false */
+	bool viewers_sign_in;                /* VIEWERS, anyone: else who looks has to sign in */
 	char log_level[8];
 	struct hook_settings hooks;
 };

@@ -126,21 +126,23 @@ export function signHttp(node, { method = 'POST', authority, path: target, body,
 	return { 'content-digest': digest, 'signature-input': `phalanx=${params}`, signature: `phalanx=:${node.key.sign(base).toString('base64')}:` };
 }
 
-// A fresh CA and nodes, made by the shipped command.
-export function makeMesh(bin, names) {
+// A fresh CA, nodes and operators, made by the shipped command.
+export function makeMesh(bin, names, { operators = [] } = {}) {
 	const dir = mkdtempSync(path.join(tmpdir(), 'phalanx-interop-'));
 	const ca = path.join(dir, 'ca');
 	const run = (...args) => execFileSync(path.join(bin, 'phalanx'), ['ca', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 	const caKey = Buffer.from(run('init', '--dir', ca, '--mesh', 'interop').match(/[0-9a-f]{64}/)[0], 'hex');
-	const mesh = { dir, ca, id: sha256('phalanx/mesh/1', caKey).subarray(0, 16), nodes: [] };
-	names.forEach((name, i) => {
+	const mesh = { dir, ca, id: sha256('phalanx/mesh/1', caKey).subarray(0, 16), nodes: [], operators: [] };
+	const enrol = (name, role, ...where) => {
 		const state = path.join(dir, name);
 		mkdirSync(state, { recursive: true });
-		writeFileSync(`${state}.json`, run('request', '--state', state, '--name', name, '--address', `10.77.0.${11 + i}`));
-		const id = run('enrol', '--dir', ca, `${state}.json`).match(/\b[0-9a-f]{32}\b/)[0];
+		writeFileSync(`${state}.json`, run('request', '--state', state, '--name', name, '--role', role, ...where));
+		const id = run('enrol', '--dir', ca, '--role', role, `${state}.json`).match(/\b[0-9a-f]{32}\b/)[0];
 		const seed = Buffer.from(readFileSync(path.join(state, 'identity.key'), 'utf8').trim(), 'hex').subarray(0, 32);
-		mesh.nodes.push(new Node(mesh, name, new Key(seed), Buffer.from(id, 'hex')));
-	});
+		return new Node(mesh, name, new Key(seed), Buffer.from(id, 'hex'));
+	};
+	names.forEach((name, i) => mesh.nodes.push(enrol(name, 'node', '--address', `10.77.0.${11 + i}`)));
+	for (const name of operators) mesh.operators.push(enrol(name, 'operator'));
 	run('epoch', '--dir', ca);
 	mesh.remove = () => rmSync(dir, { recursive: true, force: true });
 	return mesh;
@@ -204,6 +206,12 @@ export class Coordinator {
 
 	post(target, body, options = {}) {
 		return this.request('POST', target, { body: Buffer.isBuffer(body) || typeof body === 'string' ? body : JSON.stringify(body), ...options });
+	}
+
+	// Without a body; the query is not signed.
+	requestSigned(node, method, target, options = {}) {
+		const signed = signHttp(node, { method, authority: this.authority, path: target.split('?')[0], body: Buffer.alloc(0) });
+		return this.request(method, target, { ...options, headers: { ...signed, ...options.headers } });
 	}
 
 	// change: what to sign otherwise than it is.
