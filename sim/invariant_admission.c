@@ -77,6 +77,11 @@ check_severed(struct sim *s, size_t host)
 
 		if (g->sever_ms == UINT64_MAX)
 			continue;
+		if (i != h->member && truth_is_gone(s, host, (member_index)i)) {
+			g->sever_ms = UINT64_MAX;
+			g->over = 0;
+			continue;
+		}
 		if (slept)
 			g->sever_ms = s->now_ms + SEVER_WITHIN_MS;
 		if (g->sever_ms > s->now_ms)

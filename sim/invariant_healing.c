@@ -11,41 +11,32 @@
 #define DIAL_MS        6000 /* as long as hosts wait before they try again */
 #define AGREE_MS       (3 * LIMIT_SYNC_MS * 5 / 4)
 
-/* Does any link of it to an honest host last? */
 static bool
-is_connected(const struct sim *s, size_t host)
+takes_part(const struct sim *s, size_t host)
 {
-	const struct fabric_host *net = &s->fabric.hosts[host];
+	const struct host *h = &s->hosts[host];
 
-	if (s->hosts[host].core == NULL || s->authority->members[s->hosts[host].member].left)
-		return false;
-	for (size_t i = 0; i < net->link_count; i++)
-		if (s->fabric.links[net->links[i]].up && !s->hosts[net->peers[i]].liar)
-			return true;
-	return false;
+	return h->core != NULL && !h->liar && h->observed >= 0 &&
+	       !s->authority->members[h->member].left;
 }
 
+/* Those whose link is up; so all that honest hosts connect. */
 static bool
 have_agreed(const struct sim *s, size_t *left, size_t *right)
 {
-	size_t first = SIZE_MAX;
-	uint64_t root = 0, epoch = 0;
+	for (size_t i = 0; i < s->fabric.link_count; i++) {
+		const struct link_ends *l = &s->fabric.links[i];
+		struct core_view a, b;
 
-	for (size_t i = 0; i < s->count; i++) {
-		struct core_view view;
-
-		if (s->hosts[i].liar || s->hosts[i].observed < 0 || !is_connected(s, i))
+		if (!l->up || !takes_part(s, l->host[0]) || !takes_part(s, l->host[1]))
 			continue;
-		core_view(s->hosts[i].core, &view);
-		if (first == SIZE_MAX) {
-			first = i;
-			root = view.root;
-			epoch = view.epoch;
-		} else if (view.root != root || view.epoch != epoch) {
-			*left = first;
-			*right = i;
-			return false;
-		}
+		core_view(s->hosts[l->host[0]].core, &a);
+		core_view(s->hosts[l->host[1]].core, &b);
+		if (a.root == b.root && a.epoch == b.epoch)
+			continue;
+		*left = l->host[0];
+		*right = l->host[1];
+		return false;
 	}
 	return true;
 }

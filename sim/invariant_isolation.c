@@ -129,9 +129,10 @@ precedes(const struct record *a, const struct record *b)
 
 /* Does it stand even if all that reached this host counts? */
 static bool
-stands(const struct sim *s, int observed, const struct record *p)
+stands(const struct sim *s, size_t host, const struct record *p)
 {
-	size_t heads = authority_current(s->authority)->head_count;
+	size_t heads = authority_epoch(s->authority, truth_epoch(s, host))->head_count;
+	int observed = s->hosts[host].observed;
 	size_t limit = heads / 3 > 0 ? heads / 3 : 1, before = 0;
 
 	for (size_t m = 0; m < s->count; m++) {
@@ -151,12 +152,14 @@ stands(const struct sim *s, int observed, const struct record *p)
 }
 
 static bool
-has_standing_precaution(const struct sim *s, int observed, member_index subject, uint32_t round)
+has_standing_precaution(const struct sim *s, size_t host, member_index subject, uint32_t round)
 {
+	int observed = s->hosts[host].observed;
+
 	for (const struct record *r = ledger_about(s->ledger, subject, SHELF_SELF_REPORT);
 	     r != NULL; r = r->next)
 		if ((r->kept >> observed & 1) != 0 && r->report == SELF_REPORT_PRECAUTION &&
-		    r->round >= round && stands(s, observed, r))
+		    r->round >= round && stands(s, host, r))
 			return true;
 	return false;
 }
@@ -193,7 +196,7 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	if ((g->held & REASONS_CONDEMN) != 0)
 		violated(s, 5, "n%zu let n%u go", host, subject);
 	if ((g->held & REASON_PRECAUTION) != 0 && truth_is_safe(s, subject) &&
-	    has_standing_precaution(s, s->hosts[host].observed, subject, g->round))
+	    has_standing_precaution(s, host, subject, g->round))
 		violated(s, 5, "n%zu let n%u go, whose precaution stands", host, subject);
 	g->held = 0;
 }

@@ -61,8 +61,7 @@ check_budget(struct sim *s, const struct electorate *e, size_t host, member_inde
 		const struct record *r =
 		    ledger_about(s->ledger, (member_index)other, SHELF_VERDICT);
 		uint32_t round = truth_of(s, host)->given[other].round;
-		bool certified =
-		    certificate_reached(s, h->observed, (member_index)other, round);
+		bool certified = certificate_reached(s, h->observed, (member_index)other, round);
 
 		for (; r != NULL; r = r->next)
 			if (r->author == h->member && r->level == LEVEL_QUARANTINE &&

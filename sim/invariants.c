@@ -70,6 +70,15 @@ violated(const struct sim *s, unsigned invariant, const char *format, ...)
 /* ---- truth --------------------------------------------------------------------------- */
 
 bool
+truth_is_gone(const struct sim *s, size_t host, member_index m)
+{
+	const struct roster *known = s->hosts[host].known;
+	const struct epoch *before = roster_epoch(known, truth_epoch(s, host) - 1);
+
+	return !epoch_has(roster_current(known), m) && (before == NULL || !epoch_has(before, m));
+}
+
+bool
 truth_understands(const struct sim *s, size_t host, const struct record *r)
 {
 	const struct roster *roster = s->hosts[host].known;

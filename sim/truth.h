@@ -102,6 +102,8 @@ truth_epoch(const struct sim *s, size_t host)
 	return epoch_number(roster_current(s->hosts[host].known));
 }
 
+/* Listed neither in the host's epoch nor in the one before: what was said of it is forgotten. */
+bool truth_is_gone(const struct sim *, size_t host, member_index);
 /* Its records let the host judge this entry: epochs, author and subject are known to it. */
 bool truth_understands(const struct sim *, size_t host, const struct record *);
 bool truth_has_adversary(const struct sim *, enum adversary);

@@ -133,6 +133,8 @@ ballots_check_verdict(struct core *c, const struct entry *e, member_index author
 		return err;
 	if (subject == author || epoch_ordinal(epoch_of(c, e), author) == -1)
 		return ERR_VOTER;
+	if (!epoch_has(epoch_of(c, e), subject))
+		return ERR_SUBJECT;
 	if (!ballots_are_near(v->window, ballot_window(e->header.time_ms)))
 		return ERR_WINDOW;
 	if (v->level == LEVEL_RELEASE && rounds_is_final(c, subject))

@@ -198,6 +198,7 @@ rounds_forget(struct core *c, member_index subject)
 	in->round = 0;
 	in->id_known = false;
 	isolation_end_round(c, subject);
+	selfreport_judge(c, subject);
 	isolation_released(c, subject);
 }
 

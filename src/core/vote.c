@@ -174,6 +174,9 @@ vote(struct core *c, member_index subject, enum level level)
 	const struct incident *in = &peer_of(c, subject)->incident;
 	uint64_t window = ballot_window(c->unix_ms);
 
+	/* Nobody could prove a certificate on who is in no list. */
+	if (!epoch_has(current_epoch(c), subject))
+		return;
 	vote_in(c, subject, level, window);
 	for (size_t i = 0; i < in->tally_count; i++)
 		if (in->tallies[i].level == level && in->tallies[i].window != window &&

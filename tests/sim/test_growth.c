@@ -307,6 +307,31 @@ a_statement_ends_with_the_address(void **unused)
 	world_free(w);
 }
 
+/* Nobody votes on who is listed no more: no certificate could be proven to others. */
+static void
+who_left_is_not_voted_on(void **unused)
+{
+	struct world *w = mesh_of(6);
+
+	(void)unused;
+	for (size_t i = 0; i < w->mesh.count; i++)
+		w->mesh.members[i].unlisted = w->mesh.members[i].index == 5;
+	next_epoch(w);
+	world_run(w, 100);
+	scan_from(w, 5);
+	world_run(w, 20000);
+	for (size_t i = 0; i < 5; i++) {
+		assert_true(world_view(w, i, 5).statements > 0);
+		assert_int_equal(world_view(w, i, 5).votes, 0);
+		assert_false(world_view(w, i, 5).certified);
+	}
+	/* It is still cut off by those whose decoys it touched. */
+	assert_int_equal(w->nodes[0].held[5], STRENGTH_CUT);
+	world_crash(w, 5);
+	checker_agree(w);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -322,6 +347,7 @@ main(void)
 		cmocka_unit_test(an_indicator_outlives_its_epoch),
 		cmocka_unit_test(an_indicator_is_of_a_head_of_its_epoch),
 		cmocka_unit_test(a_statement_ends_with_the_address),
+		cmocka_unit_test(who_left_is_not_voted_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
