@@ -140,7 +140,7 @@ fabric_find(const struct sim *s, size_t host, size_t member)
 			high = middle;
 	}
 	return low < h->link_count && s->hosts[h->peers[low]].member == member ? h->links[low]
-	                                                                      : SIZE_MAX;
+	                                                                       : SIZE_MAX;
 }
 
 /* ---- up and down ---------------------------------------------------------------------- */

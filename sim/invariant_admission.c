@@ -150,6 +150,19 @@ check_bucket(struct sim *s, size_t host, const struct record *r, struct given *a
 		violated(s, 14, "n%zu takes whatever n%u says", host, r->author);
 }
 
+/* Its own feed went further once; what it wrote then it may take, or only remember as said. */
+static void
+own_came_back(struct sim *s, size_t host, const struct record *r)
+{
+	struct core_member_view v;
+
+	if (!r->valid || r->kind != ENTRY_CERTIFICATE || r->level != LEVEL_RELEASE)
+		return;
+	core_view_member(s->hosts[host].core, r->subject, &v);
+	if (v.round > r->round)
+		accepted(s, host, r);
+}
+
 void
 admission_kept(struct sim *s, size_t host, struct span bytes, bool standing)
 {
@@ -157,8 +170,10 @@ admission_kept(struct sim *s, size_t host, struct span bytes, bool standing)
 	struct witnessed *w = truth_of(s, host);
 	uint64_t window;
 
-	if (r != NULL && r->author == s->hosts[host].member)
-		return; /* that its own feed went further once */
+	if (r != NULL && r->author == s->hosts[host].member) {
+		own_came_back(s, host, r);
+		return;
+	}
 	if (r == NULL || !r->signed_well)
 		violated(s, 4, "n%zu takes an entry that its author did not sign", host);
 	if (!r->valid)

@@ -101,7 +101,7 @@ isolation_delivered(struct sim *s, size_t host, const struct payload *p)
 		struct given *g;
 
 		if (!r->valid || !truth_understands(s, host, r) || r->subject == h->member ||
-		    !truth_is_safe(s, r->author) ||
+		    !truth_is_safe(s, r->author) || !truth_may_take(s, host, r) ||
 		    !(r->kind == ENTRY_CERTIFICATE
 		            ? r->level == LEVEL_QUARANTINE
 		            : r->kind == ENTRY_SELF_REPORT && r->report == SELF_REPORT_CONFESSION))

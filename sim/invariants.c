@@ -138,8 +138,8 @@ truth_released(struct given *g, const struct record *r)
 }
 
 /* Of an author that contradicts itself nothing is taken before a Proof is there. */
-static bool
-may_have_taken(const struct sim *s, size_t host, const struct record *r)
+bool
+truth_may_take(const struct sim *s, size_t host, const struct record *r)
 {
 	return r->author >= s->count ||
 	       (truth_is_safe(s, r->author) && !s->hosts[r->author].restored) ||
@@ -164,7 +164,7 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 	/* Known before, but a disk may have gone back in time since; of an epoch that the
 	 * host has not heard of it is nothing yet. */
 	if (r->kind == ENTRY_CERTIFICATE && truth_understands(s, host, r) &&
-	    may_have_taken(s, host, r))
+	    truth_may_take(s, host, r))
 		truth_released(g, r);
 	if (again || r->kind != ENTRY_STATEMENT)
 		return;
@@ -268,9 +268,9 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 			invariants_left(s, p->records[i]);
 	if (h->observed < 0 || h->core == NULL)
 		return;
-	isolation_delivered(s, host, p);
 	for (size_t i = 0; i < p->record_count; i++)
 		truth_reached(s, host, p->records[i]);
+	isolation_delivered(s, host, p);
 }
 
 void

@@ -115,6 +115,8 @@ bool truth_touched(const struct sim *, member_index witness, member_index source
 
 /* An observed host has this entry now, from whomever. */
 void truth_reached(struct sim *, size_t host, struct record *);
+/* Nothing that its author signed stands against its being taken there. */
+bool truth_may_take(const struct sim *, size_t host, const struct record *);
 /* The host has this certificate: a RELEASE ends what held the subject in that round. */
 void truth_released(struct given *, const struct record *);
 /* Independent witnesses whose statements reached an observed host in time. */

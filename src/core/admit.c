@@ -541,17 +541,25 @@ check_order(struct core *c, const struct arrival *a, bool *held)
 static enum err
 admit_proven(struct core *c, struct arrival *a)
 {
-	bool held;
+	/*
+	 * What proves itself counts at its place on the disk, before the Proof
+	 * against its author; and what we wrote, though another signed with our key.
+	 */
+	bool counts = !is_from_network(a) && conviction_proves_itself(a->entry.kind), held;
 	enum err err;
 
-	/* On the disk the Proof of it may come later; what proves itself was obeyed then, and is now. */
 	err = conviction_look(c, a);
-	if (err != ERR_OK && (a->via != VIA_DISK || !conviction_proves_itself(a->entry.kind)))
+	if (err != ERR_OK && !counts)
 		return err;
 	a->loose = err != ERR_OK || is_convicted(c, a->author);
 	if ((err = check_age(c, a)) != ERR_OK || (err = check_epoch(c, a)) != ERR_OK)
 		return err;
-	if ((err = check_order(c, a, &held)) != ERR_OK || held)
+	err = check_order(c, a, &held);
+	if (err == ERR_EQUIVOCATION && a->via == VIA_OWN)
+		sync_lost_state(c);
+	if (err == ERR_EQUIVOCATION && counts)
+		a->loose = true;
+	else if (err != ERR_OK || held)
 		return err;
 	if ((err = check_budget(c, a)) != ERR_OK)
 		return err;
@@ -582,8 +590,11 @@ admit(struct core *c, struct arrival *a)
 	if ((err = prove(c, a)) != ERR_OK)
 		return err;
 	if (a->author == c->self && is_from_network(a))
-		sync_check_own(c, &a->entry.header, &a->hash);
+		sync_check_own(c, a->from, &a->entry.header, &a->hash);
 	err = admit_proven(c, a);
+	/* Somebody else signed with our key for that place: peers see both, then. */
+	if (a->via == VIA_OWN && err == ERR_EQUIVOCATION)
+		actions_send(&c->outbox, a->bytes, MEMBER_NONE, MEMBER_NONE);
 	/*
 	 * An honest author may be told so, and when it comes back with an old
 	 * snapshot it must hear how far its feed went.

@@ -115,7 +115,7 @@ start(struct core *c, uint64_t sequence, const struct hash *hash, bool lost_stat
 	c->own_sequence = sequence;
 	c->own_hash = *hash;
 	if (newest != NULL)
-		sync_check_own(c, &newest->header, &newest->hash);
+		sync_check_own(c, MEMBER_NONE, &newest->header, &newest->hash);
 	if (lost_state)
 		sync_lost_state(c);
 	isolation_lock_now(c);

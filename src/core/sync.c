@@ -306,11 +306,26 @@ other_than(const struct core *c, member_index author, const struct feed_head *th
 	           : NULL;
 }
 
-void
-sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
+/* One entry that contradicts what the peer holds, or is later: not with every message. */
+static void
+show(struct core *c, member_index to, const struct object *o)
 {
 	struct link *link = &peer_of(c, to)->link;
 	struct entry e = { .kind = ENTRY_SYNC_ITEMS };
+
+	if (!link->up ||
+	    (link->served_ms != 0 && c->now_ms - link->served_ms < LIMIT_SYNC_SETTLE_MS))
+		return;
+	link->served_ms = c->now_ms;
+	e.header.mesh = *roster_mesh(c->roster);
+	e.sync_items.items[0] = (struct span){ o->bytes, o->size_bytes };
+	e.sync_items.count = 1;
+	(void)actions_send_link_message(&c->outbox, &e, to);
+}
+
+void
+sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
+{
 	member_index author = roster_find_id(c->roster, &theirs->author);
 	const struct object *shown;
 
@@ -318,26 +333,26 @@ sync_serve_head(struct core *c, member_index to, const struct feed_head *theirs)
 	    (shown = other_than(c, author, theirs, author == to)) == NULL)
 		return;
 	/* What nobody proved is shown to its author alone. */
-	if ((author != to && !shown->proven) ||
-	    (link->served_ms != 0 && c->now_ms - link->served_ms < LIMIT_SYNC_SETTLE_MS))
-		return;
-	link->served_ms = c->now_ms;
-	e.header.mesh = *roster_mesh(c->roster);
-	e.sync_items.items[0] = (struct span){ shown->bytes, shown->size_bytes };
-	e.sync_items.count = 1;
-	(void)actions_send_link_message(&c->outbox, &e, to);
+	if (author == to || shown->proven)
+		show(c, to, shown);
 }
 
 void
-sync_check_own(struct core *c, const struct entry_header *header, const struct hash *hash)
+sync_check_own(
+    struct core *c, member_index from, const struct entry_header *header, const struct hash *hash)
 {
 	struct proof_place place = { header, hash };
+	const struct object *ours;
 
 	/* An earlier incarnation may have lost whatever it did. */
 	if (header->incarnation != member_of(c, c->self)->incarnation)
 		return;
+	ours = conviction_find(c, c->self, &place);
 	if (header->sequence > c->own_sequence ||
 	    (header->sequence == c->own_sequence && !hash_equal(hash, &c->own_hash)) ||
-	    conviction_find(c, c->self, &place) != NULL)
+	    ours != NULL)
 		sync_lost_state(c);
+	/* Both were signed with our key: who has one must see the other, even if it convicts us. */
+	if (ours != NULL && from != MEMBER_NONE)
+		show(c, from, ours);
 }

@@ -22,8 +22,12 @@ void sync_tick(struct core *);
 void sync_claim(struct core *, member_index from, const struct feed_head *yours);
 /* A peer's word about its own feed: when it is behind what we hold, we show it. */
 void sync_serve_head(struct core *, member_index to, const struct feed_head *theirs);
-/* An entry of our own that came from outside, verified: does it prove that we lost state? */
-void sync_check_own(struct core *, const struct entry_header *, const struct hash *);
+/*
+ * An entry of our own that came from outside, verified, on a peer's link or
+ * MEMBER_NONE's: does it prove that we lost state, or that our key has two holders?
+ */
+void sync_check_own(struct core *, member_index from, const struct entry_header *,
+    const struct hash *);
 void sync_lost_state(struct core *);
 
 #endif

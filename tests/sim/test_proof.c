@@ -392,6 +392,35 @@ a_culprits_certificate_outlives_a_restart(void **unused)
 	world_free(w);
 }
 
+/*
+ * Somebody else signed in b's name, and b itself alone has the other body for
+ * that place: b signs nothing more, and shows what it said, so that it is convicted.
+ */
+static void
+who_is_doubled_shows_its_own_word(void **unused)
+{
+	for (unsigned apart = 0; apart < 2; apart++) {
+		struct world *w = five(POLICY_ASSUME_BREACH);
+		struct entry e = report(SELF_REPORT_PRECAUTION, 1);
+		struct span forged = world_forge(w, CULPRIT, &e, 1);
+
+		(void)unused;
+		world_partition(w, apart << CULPRIT);
+		world_touch(w, CULPRIT, "10.77.0.66");
+		/* Apart, both mean the same, so the roots are equal; else b hears it while its notary writes. */
+		for (size_t i = 0; i < 5; i++)
+			if (i != CULPRIT || !apart)
+				world_deliver(w, i, 4, forged);
+		world_run(w, 5000);
+		world_partition(w, 0);
+		world_run(w, 5000);
+		assert_true(world_core_view(w, CULPRIT).lost_state);
+		assert_condemned(w);
+		free((void *)(uintptr_t)forged.data);
+		world_free(w);
+	}
+}
+
 /* ---- at random -------------------------------------------------------------------- */
 
 /* The culprit tells random contradictions to random nodes, cut apart or not; then all heals. */
@@ -472,6 +501,7 @@ main(void)
 		cmocka_unit_test(who_may_not_sign_writes_it_later),
 		cmocka_unit_test(a_proof_outlives_a_restart),
 		cmocka_unit_test(a_culprits_certificate_outlives_a_restart),
+		cmocka_unit_test(who_is_doubled_shows_its_own_word),
 		cmocka_unit_test(whatever_each_held_all_agree),
 	};
 
