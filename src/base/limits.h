@@ -239,6 +239,13 @@
 #define LIMIT_HTTP_UPLOAD_BYTES  (64 * 1024 * 1024) /* bodies that are coming in, all together */
 #define LIMIT_REPORTS_SHOWN      200
 #define LIMIT_REPORTS_KEPT       100000
+#define LIMIT_LINES_KEPT         200000 /* of the coordinator's own log */
+#define LIMIT_LINES_PAGE         500
+#define LIMIT_PURGED             256    /* rows of a kind in one step */
+#define LIMIT_PURGE_MS           60000  /* looked for so often, ... */
+#define LIMIT_PURGE_STEP_MS      20     /* and while there is more */
+#define LIMIT_KEEP_DAYS          90     /* unless keep_days says otherwise */
+#define LIMIT_INCIDENT_ENTRIES   1024   /* looked at for one incident's account */
 #define LIMIT_PEERS_ACTIVE_MS    15000
 #define LIMIT_TOPOLOGY_MS        10000
 #define LIMIT_REGISTER_AGE_S     60

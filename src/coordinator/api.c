@@ -58,6 +58,8 @@ static const struct endpoint_row {
 	{ "/api/v1/entries", "POST", api_entries, WRITES },
 	{ "/api/v1/state", "GET", api_state, CORS | READS },
 	{ "/api/v1/incidents", "GET", api_incidents, CORS | READS },
+	{ "/api/v1/incidents/{}", "GET", api_incident, CORS | READS },
+	{ "/api/v1/feed", "GET", api_feed, CORS | READS },
 	{ "/api/v1/events", "GET", api_events, CORS | READS },
 	{ "/api/v1/incidents/{}/release", "POST", api_ask, WRITES },
 	{ "/api/v1/sessions", "POST", api_session_open, WRITES },

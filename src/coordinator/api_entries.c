@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
+#include "base/hex.h"
 #include "coordinator/auth.h"
 #include "coordinator/changes.h"
+#include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
 
@@ -22,9 +24,9 @@ struct batch {
 };
 
 static void
-forget(void *context, const struct node_id *author)
+forget(void *context, const struct node_id *author, const struct incident_id *incident)
 {
-	ledger_evicted(context, author);
+	ledger_evicted(context, author, incident);
 }
 
 /* Room for one more of this author: its share first, then everybody's. */
@@ -44,21 +46,46 @@ make_room(struct coordinator *c, const struct ledger_entry *e)
 	return err;
 }
 
+static const char *
+name_of(const struct coordinator *c, member_index member)
+{
+	return member == MEMBER_NONE ? "" : roster_member(c->roster, member)->name;
+}
+
+/* A line of the coordinator's own log: what was verified, and the hash of the signed bytes. */
 static enum err
-keep_entry(struct coordinator *c, const struct ledger_entry *e)
+log_entry(struct coordinator *c, const struct ledger_entry *e)
+{
+	char incident[HEX_ROOM(sizeof(e->incident.bytes))] = "";
+
+	if (e->subject != MEMBER_NONE)
+		hex_format(e->incident.bytes, sizeof(e->incident.bytes), incident);
+	return log_chain_add(c->log_chain, entry_kind_text(e->entry.kind), name_of(c, e->subject),
+	    incident,
+	    json_pack("{s:s, s:o, s:I, s:b}", "by", name_of(c, e->author), "entry",
+	        json_hex(e->hash.bytes, sizeof(e->hash.bytes)), "said",
+	        (json_int_t)e->entry.header.time_ms, "good", e->good));
+}
+
+static enum err
+keep_entry(struct coordinator *c, struct ledger_entry *e)
 {
 	struct store_entry kept = {
 		.hash = e->hash,
 		.author = e->entry.header.author,
 		.time_ms = e->entry.header.time_ms,
 		.standing = e->standing,
+		.incident = e->incident,
 		.envelope = e->envelope,
 	};
 	enum err err;
 
-	if ((err = make_room(c, e)) != ERR_OK)
+	if ((err = make_room(c, e)) != ERR_OK || (err = store_add_entry(c->store, &kept)) != ERR_OK)
 		return err;
-	return store_add_entry(c->store, &kept);
+	e->number = kept.incident_number;
+	if ((err = log_entry(c, e)) != ERR_OK && store_drop_entry(c->store, &e->hash) != ERR_OK)
+		log_warn("store: an entry is kept that the log does not name");
+	return err;
 }
 
 /* Verify first, then keep; REPLAY: it is here already. */
@@ -117,7 +144,7 @@ take_items(struct batch *b, const struct http_request *request)
 }
 
 static void
-log_entry(const struct coordinator *c, const struct ledger_entry *e)
+tell_log(const struct coordinator *c, const struct ledger_entry *e)
 {
 	log_info("incident=%016" PRIx64 " entry kind=%s author=%s subject=%s verified",
 	    buf_load_u64(e->incident.bytes), entry_kind_text(e->entry.kind),
@@ -136,10 +163,12 @@ apply_batch(struct batch *b)
 		if ((err = ledger_apply(b->c->ledger, &b->entries[i])) != ERR_OK)
 			return err;
 		changes_entry(b->c->changes, &b->entries[i], &before);
-		log_entry(b->c, &b->entries[i]);
+		tell_log(b->c, &b->entries[i]);
 	}
 	for (size_t i = 0; i < b->count; i++)
 		runner_entry(b->c, &b->entries[i]);
+	if (b->count > 0)
+		changes_logged(b->c->changes);
 	b->c->entries_accepted += b->count;
 	b->c->entries_refused += json_array_size(b->refused);
 	return ERR_OK;
@@ -157,10 +186,13 @@ take_batch(struct batch *b, const struct http_request *request, const struct sig
 	}
 	if ((err = take_items(b, request)) != ERR_OK) {
 		store_rollback(b->c->store);
+		log_chain_settle(b->c->log_chain, false);
 		reply_error(reply, 400, "not a serialised SyncItems: %s", err_text(err));
 		return;
 	}
-	if ((err = store_commit(b->c->store)) != ERR_OK || (err = apply_batch(b)) != ERR_OK) {
+	err = store_commit(b->c->store);
+	log_chain_settle(b->c->log_chain, err == ERR_OK);
+	if (err != ERR_OK || (err = apply_batch(b)) != ERR_OK) {
 		store_rollback(b->c->store);
 		reply_error(reply, 503, "cannot be kept: %s; send them again later", err_text(err));
 		return;

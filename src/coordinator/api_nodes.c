@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "coordinator/auth.h"
 #include "coordinator/changes.h"
+#include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
 
@@ -145,9 +146,9 @@ peers_in_turn(struct coordinator *c, const struct registry_node *except)
 	return active_peers(c, except, c->turn, LIMIT_PEERS_ANSWERED);
 }
 
-/* The name's owner on disk, before anybody is told that it owns it. */
+/* The name's owner on disk, and a first one in the log, before anybody is told that it owns it. */
 static enum err
-keep_node(struct coordinator *c, const struct registration *r, uint64_t now_ms)
+keep_node(struct coordinator *c, const struct registration *r, bool first, uint64_t now_ms)
 {
 	struct store_node kept = {
 		.name = r->id,
@@ -157,8 +158,22 @@ keep_node(struct coordinator *c, const struct registration *r, uint64_t now_ms)
 		.signature = r->signature,
 		.seen_ms = now_ms,
 	};
+	enum err err;
 
-	return store_put_node(c->store, &kept);
+	if (!first)
+		return store_put_node(c->store, &kept);
+	if ((err = store_begin(c->store)) != ERR_OK)
+		return err;
+	if ((err = store_put_node(c->store, &kept)) != ERR_OK ||
+	    (err = log_chain_add(c->log_chain, "registered", r->id, "",
+	         json_pack("{s:o, s:s}", "key", json_hex(r->key.bytes, sizeof(r->key.bytes)),
+	             "address", r->address))) != ERR_OK ||
+	    (err = store_commit(c->store)) != ERR_OK)
+		store_rollback(c->store);
+	log_chain_settle(c->log_chain, err == ERR_OK);
+	if (err == ERR_OK)
+		changes_logged(c->changes);
+	return err;
 }
 
 static bool
@@ -179,7 +194,7 @@ admit(struct coordinator *c, const struct registration *r, uint64_t now_ms,
 {
 	char dropped[LIMIT_NAME_BYTES + 1];
 	struct registry_node *node = registry_find(c->registry, r->id);
-	bool changed;
+	bool changed, first;
 	enum err err;
 
 	/* Ownership is decided on proven keys alone: an unsigned word never takes a name that has one. */
@@ -197,6 +212,7 @@ admit(struct coordinator *c, const struct registration *r, uint64_t now_ms,
 	}
 	if (dropped[0] != '\0' && store_drop_node(c->store, dropped) != ERR_OK)
 		log_warn("store: node=%s gave way but is still on disk", dropped);
+	first = r->is_signed && !node->proven;
 	changed = !node->proven || strcmp(node->address, r->address) != 0;
 	if (r->is_signed && (err = registry_prove(c->registry, node, &r->key)) != ERR_OK) {
 		if (err == ERR_AUTHOR)
@@ -204,7 +220,7 @@ admit(struct coordinator *c, const struct registration *r, uint64_t now_ms,
 		reply_error(reply, 503, "%s; try again later", err_text(err));
 		return false;
 	}
-	if (r->is_signed && changed && (err = keep_node(c, r, now_ms)) != ERR_OK) {
+	if (r->is_signed && changed && (err = keep_node(c, r, first, now_ms)) != ERR_OK) {
 		reply_error(reply, 503, "cannot be kept: %s; try again later", err_text(err));
 		return false;
 	}

@@ -1,12 +1,12 @@
 /*
  * api_reports: what nodes decided about an event, for people to read.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hex.h"
 #include "coordinator/auth.h"
 #include "coordinator/changes.h"
+#include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
 
@@ -84,6 +84,26 @@ note_report(struct coordinator *c, const struct store_report *report)
 		node->touched_ms = report->reported_ms;
 }
 
+/* The report, and the line that says so, or neither. */
+static enum err
+keep_report(struct coordinator *c, struct store_report *report, bool is_signed)
+{
+	enum err err;
+
+	if ((err = store_begin(c->store)) != ERR_OK)
+		return err;
+	if ((err = store_add_report(c->store, report)) != ERR_OK ||
+	    (err = log_chain_add(c->log_chain, "report", report->node, report->incident,
+	         json_pack("{s:I, s:s, s:s, s:f, s:s, s:s, s:b}", "report",
+	             (json_int_t)report->number, "event", report->event_type, "source",
+	             report->source_ip, "score", report->score, "decision", report->decision,
+	             "method", report->method, "signed", is_signed))) != ERR_OK ||
+	    (err = store_commit(c->store)) != ERR_OK)
+		store_rollback(c->store);
+	log_chain_settle(c->log_chain, err == ERR_OK);
+	return err;
+}
+
 static void
 take_report(struct coordinator *c, const struct signer *signer, struct store_report *report,
     struct http_reply *reply)
@@ -92,7 +112,7 @@ take_report(struct coordinator *c, const struct signer *signer, struct store_rep
 
 	report->reported_ms = loop_unix_ms();
 	report->nonce = signer->is_signed ? signer->nonce : NULL;
-	err = store_add_report(c->store, report);
+	err = keep_report(c, report, signer->is_signed);
 	if (err == ERR_REPLAY) {
 		/* The nonces in memory did not survive a restart; those on disk did. */
 		reply_error(reply, 401,
@@ -106,6 +126,7 @@ take_report(struct coordinator *c, const struct signer *signer, struct store_rep
 	note_report(c, report);
 	c->reports_accepted++;
 	changes_report(c->changes, report);
+	changes_logged(c->changes);
 	log_info("%s%s%sreport node=%s event=%s score=%g source=%s decision=%s method=%s",
 	    *report->incident != '\0' ? "incident=" : "", report->incident,
 	    *report->incident != '\0' ? " " : "", report->node, log_word(report->event_type),
@@ -149,36 +170,14 @@ append_report(void *context, const struct store_report *r)
 	json_array_append_new(context, event);
 }
 
-static bool
-read_argument(const struct http_request *request, const char *name, uint64_t least, uint64_t most,
-    uint64_t *out, struct http_reply *reply)
-{
-	const char *text = http_query(request, name);
-	char *end;
-	unsigned long long value;
-
-	if (text == NULL)
-		return true;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value < least ||
-	    value > most) {
-		reply_error(reply, 400, "%s: give a whole number from %llu to %llu", name,
-		    (unsigned long long)least, (unsigned long long)most);
-		return false;
-	}
-	*out = value;
-	return true;
-}
-
 void
 api_report(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
 	uint64_t since_ms = 0, limit = LIMIT_REPORTS_SHOWN;
 	json_t *events;
 
-	if (!read_argument(request, "since", 0, INT64_MAX, &since_ms, reply) ||
-	    !read_argument(request, "limit", 1, LIMIT_REPORTS_PAGE, &limit, reply))
+	if (!query_number(request, "since", 0, INT64_MAX, &since_ms, reply) ||
+	    !query_number(request, "limit", 1, LIMIT_REPORTS_PAGE, &limit, reply))
 		return;
 	events = json_array();
 	if (store_each_report(c->store, since_ms, limit, append_report, events) != ERR_OK) {

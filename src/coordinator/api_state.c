@@ -6,6 +6,7 @@
 #include <string.h>
 #include "coordinator/changes.h"
 #include "coordinator/identity.h"
+#include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
 #include "coordinator/show.h"
 
@@ -88,7 +89,12 @@ compose(struct coordinator *c, struct json_text *t)
 	json_text_value(t, show_threats(c, LIMIT_THREATS_SHOWN));
 	json_text_put(t, ",\"blocked\":");
 	json_text_value(t, show_blocked_list(c, now_ms));
-	json_text_put(t, ",\"feed\":{\"entries\":0,\"head\":\"\"}}\n");
+	json_text_put(t, ",\"feed\":");
+	json_text_value(
+	    t, json_pack("{s:I, s:o}", "entries", (json_int_t)log_chain_count(c->log_chain), "head",
+	           json_hex(log_chain_head(c->log_chain)->bytes,
+	               sizeof(log_chain_head(c->log_chain)->bytes))));
+	json_text_put(t, "}\n");
 }
 
 void

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "coordinator/changes.h"
+#include "coordinator/log_chain.h"
+#include "coordinator/reply.h"
 #include "coordinator/show.h"
 
 /* What listeners know of the place in the list. */
@@ -252,6 +254,18 @@ changes_report(struct changes *ch, const struct store_report *report)
 {
 	events_publish(ch->c->events, "threat", show_threat(report));
 	changes_noted(ch);
+}
+
+void
+changes_logged(struct changes *ch)
+{
+	const struct log_chain *log = ch->c->log_chain;
+
+	events_publish(ch->c->events, "feed",
+	    json_pack("{s:I, s:s, s:o, s:I}", "n", (json_int_t)log_chain_count(log), "kind",
+	        log_chain_kind(log), "head",
+	        json_hex(log_chain_head(log)->bytes, sizeof(log_chain_head(log)->bytes)), "entries",
+	        (json_int_t)log_chain_count(log)));
 }
 
 void

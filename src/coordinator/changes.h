@@ -29,6 +29,8 @@ void changes_tell(struct changes *);
 /* Registry and ledger are other ones: listeners load anew. */
 void changes_restarted(struct changes *);
 
+/* The coordinator's own log has grown. */
+void changes_logged(struct changes *);
 void changes_report(struct changes *, const struct store_report *);
 void changes_before(struct changes *, const struct ledger_entry *, struct changes_before *out);
 void changes_entry(struct changes *, const struct ledger_entry *, const struct changes_before *);

@@ -28,6 +28,8 @@ struct coordinator {
 	struct httpd *httpd;
 	struct events *events;
 	struct changes *changes;
+	struct log_chain *log_chain;
+	struct keeper *keeper;
 	struct store *store;
 	struct runner *runner; /* NULL: no hooks */
 	struct identity *identity;
@@ -66,6 +68,8 @@ void api_incidents(struct coordinator *, const struct http_request *, struct htt
 void api_releases(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_roster(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_events(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_incident(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_feed(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_metrics(struct coordinator *, const struct http_request *, struct http_reply *);
 
 /* What people are shown of a node: its peers' proven word goes before its own. */

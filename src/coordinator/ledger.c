@@ -69,6 +69,17 @@ fail:
 }
 
 static void
+free_incident(struct incident *incident)
+{
+	free(incident->witnesses);
+	free(incident->voters);
+	free(incident->cuts);
+	free(incident->held_us);
+	free(incident->release_reason);
+	free(incident);
+}
+
+static void
 free_blocked(struct blocked *b)
 {
 	free(b->reporters);
@@ -80,14 +91,8 @@ ledger_free(struct ledger *l)
 {
 	if (l == NULL)
 		return;
-	for (size_t i = 0; i < l->incident_count; i++) {
-		free(l->incidents[i]->witnesses);
-		free(l->incidents[i]->voters);
-		free(l->incidents[i]->cuts);
-		free(l->incidents[i]->held_us);
-		free(l->incidents[i]->release_reason);
-		free(l->incidents[i]);
-	}
+	for (size_t i = 0; i < l->incident_count; i++)
+		free_incident(l->incidents[i]);
 	for (size_t i = 0; i < l->blocked_count; i++)
 		free_blocked(l->blocked[i]);
 	free(l->blocked);
@@ -223,6 +228,7 @@ ledger_check(const struct ledger *l, struct span bytes, struct ledger_entry *out
 	    (err = entry_verify(l->crypto, l->roster, &envelope, &out->entry, &out->author)) !=
 	        ERR_OK)
 		return err;
+	out->number = 0;
 	entry_hash(l->crypto, envelope.body, &out->hash);
 	memcpy(out->mark, envelope.signature.bytes, sizeof(out->mark));
 	out->envelope = bytes;
@@ -274,7 +280,7 @@ take_incident(struct ledger *l, const struct ledger_entry *e, struct incident **
 		return ERR_NOMEM;
 	}
 	l->incidents[l->incident_count++] = incident;
-	incident->number = l->incident_count;
+	incident->number = e->number;
 	*out = incident;
 	return ERR_OK;
 }
@@ -288,7 +294,10 @@ add_voice(struct voice **list, size_t *count, const struct voice *said)
 	for (size_t i = 0; i < *count; i++) {
 		if ((*list)[i].member != said->member)
 			continue;
-		(*list)[i].good = (*list)[i].good || said->good;
+		if (said->good && !(*list)[i].good) {
+			(*list)[i].good = true;
+			memcpy((*list)[i].mark, said->mark, sizeof(said->mark));
+		}
 		return ERR_OK;
 	}
 	/* Doubles at powers of two, so that no room need be kept beside the count. */
@@ -598,6 +607,7 @@ ledger_apply(struct ledger *l, const struct ledger_entry *e)
 		incident->first_ms = time_ms;
 	if (time_ms > incident->last_ms)
 		incident->last_ms = time_ms;
+	incident->entries++;
 	count_held(l, e);
 	l->stale = true;
 	return ERR_OK;
@@ -615,15 +625,35 @@ ledger_held_total(const struct ledger *l)
 	return l->held;
 }
 
+static void
+forget_incident(struct ledger *l, struct incident *incident)
+{
+	for (size_t i = 0; i < l->incident_count; i++) {
+		if (l->incidents[i] != incident)
+			continue;
+		memmove(&l->incidents[i], &l->incidents[i + 1],
+		    (l->incident_count - i - 1) * sizeof(l->incidents[0]));
+		l->incident_count--;
+		break;
+	}
+	map_remove(l->by_incident, incident->id.bytes);
+	free_incident(incident);
+	l->stale = true;
+}
+
 void
-ledger_evicted(struct ledger *l, const struct node_id *author)
+ledger_evicted(struct ledger *l, const struct node_id *author, const struct incident_id *id)
 {
 	member_index member = roster_find_id(l->roster, author);
+	struct incident *incident = map_get(l->by_incident, id->bytes);
 
 	if (member != MEMBER_NONE && l->members[member].held > 0)
 		l->members[member].held--;
 	if (l->held > 0)
 		l->held--;
+	/* What stands is never evicted, so nothing else points to one without entries. */
+	if (incident != NULL && incident->entries > 0 && --incident->entries == 0)
+		forget_incident(l, incident);
 }
 
 /* ---- what follows ------------------------------------------------------------- */
@@ -742,15 +772,6 @@ ledger_find(struct ledger *l, const struct incident_id *id)
 {
 	derive(l);
 	return map_get(l->by_incident, id->bytes);
-}
-
-void
-ledger_number(struct ledger *l, const struct incident_id *id, uint64_t number)
-{
-	struct incident *incident = map_get(l->by_incident, id->bytes);
-
-	if (incident != NULL)
-		incident->number = number;
 }
 
 void

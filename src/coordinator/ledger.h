@@ -33,7 +33,8 @@ struct voice {
 
 struct incident {
 	struct incident_id id;
-	uint64_t number;            /* the caller's: ledger_number() */
+	uint64_t number;            /* by which people know it: the store's */
+	size_t entries;             /* held */
 	bool told_holds;            /* the caller's: ledger_told() */
 	member_index subject;
 	uint32_t round;
@@ -78,6 +79,7 @@ struct ledger_entry {
 	bool standing;
 	bool good; /* a verdict's ballot signature verifies */
 	uint8_t mark[4];
+	uint64_t number; /* of the incident; the caller's, before ledger_apply() */
 };
 
 MUST_USE enum err ledger_new(const struct crypto *, const struct roster *, struct ledger **out);
@@ -91,10 +93,11 @@ MUST_USE enum err ledger_check(const struct ledger *, struct span envelope,
 /* Take in what was checked (and is on disk).  NOMEM. */
 MUST_USE enum err ledger_apply(struct ledger *, const struct ledger_entry *);
 
-/* Entries held of an author, and of all; the caller says what it evicted from the store. */
+/* Entries held of an author, and of all; the caller says what it evicted from the store.  An
+ * incident goes with its last entry. */
 size_t ledger_held(const struct ledger *, member_index author);
 size_t ledger_held_total(const struct ledger *);
-void ledger_evicted(struct ledger *, const struct node_id *author);
+void ledger_evicted(struct ledger *, const struct node_id *author, const struct incident_id *);
 
 /*
  * The verified word about a member: QUARANTINED, RESTRICTED (witnesses agree,
@@ -116,8 +119,7 @@ size_t ledger_incident_count(const struct ledger *);
 /* In order of arrival.  Valid until the next ledger_apply(). */
 const struct incident *ledger_incident(struct ledger *, size_t index);
 const struct incident *ledger_find(struct ledger *, const struct incident_id *); /* or NULL */
-/* By what number people know it; and that they heard that it holds. */
-void ledger_number(struct ledger *, const struct incident_id *, uint64_t number);
+/* People heard that it holds, or that it does not. */
 void ledger_told(struct ledger *, const struct incident_id *, bool that_it_holds);
 enum incident_level incident_level(const struct incident *);
 const char *incident_level_text(enum incident_level);    /* "accused" ... */

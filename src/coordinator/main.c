@@ -19,6 +19,8 @@
 #include "coordinator/coordinator.h"
 #include "coordinator/door.h"
 #include "coordinator/identity.h"
+#include "coordinator/keeper.h"
+#include "coordinator/log_chain.h"
 #include "coordinator/resident.h"
 #include "coordinator/sockets.h"
 #include "sys/crypto.h"
@@ -45,7 +47,7 @@ usage(int status)
 	    "Serves nodes and the dashboard over HTTP.  Keys as in coordinator.conf "
 	    "[coordinator]:\n"
 	    "port listen hosts state_dir roster_file ca_file allowed_origin\n"
-	    "require_signed_registration local_mode viewers log_level\n");
+	    "require_signed_registration local_mode viewers keep_days log_level\n");
 	return status;
 }
 
@@ -199,11 +201,13 @@ open_all(struct coordinator *c, size_t descriptors, struct sockets *sockets)
 	    (err = identity_open(c->settings->state_dir, &c->identity)) != ERR_OK ||
 	    (err = load_roster(c)) != ERR_OK ||
 	    (err = store_open(c->settings->state_dir, &c->store)) != ERR_OK ||
+	    (err = log_chain_open(c->store, &c->log_chain)) != ERR_OK ||
 	    (err = registry_new(c->roster, &c->registry)) != ERR_OK ||
 	    (err = coordinator_restore(c)) != ERR_OK || (err = loop_new(&c->loop)) != ERR_OK ||
 	    (err = watch_signals(c)) != ERR_OK ||
 	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK ||
-	    (err = changes_new(c, &c->changes)) != ERR_OK || (err = door_open(c)) != ERR_OK)
+	    (err = changes_new(c, &c->changes)) != ERR_OK ||
+	    (err = keeper_new(c, &c->keeper)) != ERR_OK || (err = door_open(c)) != ERR_OK)
 		return err;
 	http.loop = c->loop;
 	if ((err = httpd_new(&http, &c->httpd)) != ERR_OK ||
@@ -224,12 +228,14 @@ close_all(struct coordinator *c)
 	runner_free(c->runner);
 	httpd_free(c->httpd);
 	door_close(c);
+	keeper_free(c->keeper);
 	changes_free(c->changes);
 	events_free(c->events);
 	loop_free(c->loop);
 	registry_free(c->registry);
 	ledger_free(c->ledger);
 	roster_free(c->roster);
+	log_chain_close(c->log_chain);
 	store_close(c->store);
 	identity_close(c->identity);
 	free(c->state.text);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -182,6 +183,28 @@ body_number(
 		return false;
 	}
 	*out = number;
+	return true;
+}
+
+bool
+query_number(const struct http_request *request, const char *name, uint64_t least, uint64_t most,
+    uint64_t *out, struct http_reply *reply)
+{
+	const char *text = http_query(request, name);
+	char *end;
+	unsigned long long value;
+
+	if (text == NULL)
+		return true;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value < least ||
+	    value > most) {
+		reply_error(reply, 400, "%s: give a whole number from %llu to %llu", name,
+		    (unsigned long long)least, (unsigned long long)most);
+		return false;
+	}
+	*out = value;
 	return true;
 }
 

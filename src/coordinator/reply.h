@@ -37,6 +37,10 @@ const char *body_string(const json_t *object, const char *key, size_t room, bool
 bool body_number(const json_t *object, const char *key, double most, double *out,
     struct http_reply *);
 
+/* A query argument from least to most; absent: *out is left.  False: reply says 400. */
+bool query_number(const struct http_request *, const char *name, uint64_t least, uint64_t most,
+    uint64_t *out, struct http_reply *);
+
 /* RFC 3339 in UTC with milliseconds. */
 json_t *json_time(uint64_t unix_ms);
 json_t *json_number_short(double); /* 9, not 9.0 */

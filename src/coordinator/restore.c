@@ -61,6 +61,7 @@ static void
 restore_entry(void *context, const struct store_entry *kept)
 {
 	struct restoring *r = context;
+	struct store_entry placed;
 	struct ledger_entry entry;
 
 	if (r->err != ERR_OK)
@@ -69,6 +70,12 @@ restore_entry(void *context, const struct store_entry *kept)
 		reject(r, &kept->hash);
 		return;
 	}
+	placed = *kept;
+	placed.incident = entry.incident;
+	if (entry.subject != MEMBER_NONE && kept->incident_number == 0 &&
+	    (r->err = store_place_entry(r->c->store, &placed)) != ERR_OK)
+		return;
+	entry.number = placed.incident_number;
 	if ((r->err = ledger_apply(r->c->ledger, &entry)) == ERR_OK)
 		r->entries++;
 }

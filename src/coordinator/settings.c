@@ -59,6 +59,22 @@ read_port(const char *value, uint16_t *out)
 }
 
 static bool
+read_days(const char *value, unsigned *out)
+{
+	char *end;
+	unsigned long days;
+
+	if (*value < '0' || *value > '9')
+		return false;
+	errno = 0;
+	days = strtoul(value, &end, 10);
+	if (errno != 0 || *end != '\0' || days < 1 || days > 36500)
+		return false;
+	*out = (unsigned)days;
+	return true;
+}
+
+static bool
 read_text(const char *value, char *out, size_t room)
 {
 	if (strlen(value) >= room)
@@ -169,6 +185,9 @@ set_value(struct reading *r, const char *key, const char *value)
 		return s->viewers_sign_in || strcmp(value, "anyone") == 0 ||
 		       complain(r, key, value, "give anyone or signed-in");
 	}
+	if (strcmp(key, "keep_days") == 0)
+		return read_days(value, &s->keep_days) ||
+		       complain(r, key, value, "give a number of days from 1 to 36500");
 	if (strcmp(key, "log_level") == 0)
 		return ((strcmp(value, "debug") == 0 || strcmp(value, "info") == 0 ||
 		            strcmp(value, "warn") == 0 || strcmp(value, "error") == 0) &&
@@ -176,7 +195,8 @@ set_value(struct reading *r, const char *key, const char *value)
 		       complain(r, key, value, "give debug, info, warn or error");
 	return complain(r, key, value,
 	    "no such key; there are port, listen, hosts, state_dir, roster_file, ca_file, "
-	    "allowed_origin, require_signed_registration, local_mode, viewers, log_level");
+	    "allowed_origin, require_signed_registration, local_mode, viewers, keep_days, "
+	    "log_level");
 }
 
 /* That the command is there and nobody else's is looked at when it is to be run. */
@@ -271,6 +291,7 @@ load_environment(struct reading *r)
 		{ "REQUIRE_SIGNED_REGISTRATION", "require_signed_registration" },
 		{ "LOCAL_MODE", "local_mode" },
 		{ "VIEWERS", "viewers" },
+		{ "KEEP_DAYS", "keep_days" },
 	};
 	const char *value;
 
@@ -346,9 +367,10 @@ settle(struct settings *s)
 enum err
 settings_load(const char *path, const char *const *flags, size_t flag_count, struct settings *out)
 {
-	struct settings s = {
-		.port = 8090, .require_signed = true, .hooks.timeout_ms = HOOK_TIMEOUT_DEFAULT_MS
-	};
+	struct settings s = { .port = 8090,
+		.require_signed = true,
+		.keep_days = LIMIT_KEEP_DAYS,
+		.hooks.timeout_ms = HOOK_TIMEOUT_DEFAULT_MS };
 	struct reading r = { .settings = &s };
 	enum err err;
 

@@ -4,7 +4,8 @@
  * error.
  *
  * [coordinator] port listen hosts state_dir roster_file ca_file
- * allowed_origin require_signed_registration local_mode viewers log_level
+ * allowed_origin require_signed_registration local_mode viewers keep_days
+ * log_level
  * [hooks] on_quarantine hook_timeout_s on_precaution
  */
 #ifndef COORDINATOR_SETTINGS_H
@@ -34,6 +35,7 @@ struct settings {
 	bool require_signed;                 /* REQUIRE_SIGNED_REGISTRATION, true */
 	bool local_mode;                     /* LOCAL_MODE, false */
 	bool viewers_sign_in;                /* VIEWERS, anyone: else who looks has to sign in */
+	unsigned keep_days;                  /* reports, votes, log: LIMIT_KEEP_DAYS */
 	char log_level[8];
 	struct hook_settings hooks;
 };

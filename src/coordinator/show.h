@@ -31,6 +31,8 @@ void show_zones(const struct coordinator *, struct json_text *);
 json_t *show_incident(const struct coordinator *, const struct incident *);
 /* LIMIT_INCIDENTS_SHOWN of them: those that hold first, then the newest. */
 json_t *show_incidents(struct coordinator *);
+/* How many of the others must sign. */
+size_t show_votes_needed(const struct coordinator *);
 json_t *show_vote(const struct coordinator *, const struct incident *, const struct voice *);
 json_t *show_cut(const struct coordinator *, const struct incident *, size_t index);
 json_t *show_release(const struct coordinator *, const struct incident *, const char *phase);

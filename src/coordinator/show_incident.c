@@ -30,9 +30,8 @@ voices_json(const struct coordinator *c, const struct voice *voices, size_t coun
 	return list;
 }
 
-/* How many of the others must sign. */
-static size_t
-votes_needed(const struct coordinator *c)
+size_t
+show_votes_needed(const struct coordinator *c)
 {
 	size_t heads = epoch_heads(roster_current(c->roster)), others = heads > 0 ? heads - 1 : 0;
 
@@ -98,7 +97,7 @@ show_incident(const struct coordinator *c, const struct incident *i)
 	    incident_evidence_text(i), "event", event_class_text(i->class), "source", source,
 	    "score", (json_int_t)i->score, "t", (json_int_t)i->first_ms, "last",
 	    (json_int_t)i->last_ms, "votes", (json_int_t)i->voter_count, "need",
-	    (json_int_t)votes_needed(c), "seen", (json_int_t)i->witness_count, "voters",
+	    (json_int_t)show_votes_needed(c), "seen", (json_int_t)i->witness_count, "voters",
 	    voices_json(c, i->voters, i->voter_count), "witnesses",
 	    voices_json(c, i->witnesses, i->witness_count), "release", release_json(c, i), "cut",
 	    cut_json(c, i));

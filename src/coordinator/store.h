@@ -48,7 +48,20 @@ struct store_entry {
 	struct node_id author;
 	uint64_t time_ms;
 	bool standing;         /* never evicted */
+	struct incident_id incident; /* zero: of none */
+	uint64_t incident_number;    /* the store's; 0: of none */
 	struct span envelope;
+};
+
+/* One line of the coordinator's own log; docs/api.md, "The feed". */
+struct store_line {
+	uint64_t number; /* from 1, without a gap */
+	uint64_t time_ms;
+	const char *kind;
+	const char *node;     /* or "" */
+	const char *incident; /* 16 hex digits or "" */
+	struct hash hash, previous;
+	const char *body;
 };
 
 /*
@@ -72,8 +85,7 @@ MUST_USE enum err store_drop_node(struct store *, const char *name);
 MUST_USE enum err store_each_node(struct store *,
     void (*fn)(void *context, const struct store_node *), void *context);
 
-/* Sets its number.  ERR_REPLAY: a report with this nonce is there.  Purges beyond
- * LIMIT_REPORTS_KEPT in small steps. */
+/* Sets its number.  ERR_REPLAY: a report with this nonce is there. */
 MUST_USE enum err store_add_report(struct store *, struct store_report *);
 /* The newest `limit` of those after since_ms, oldest first. */
 MUST_USE enum err store_each_report(struct store *, uint64_t since_ms, size_t limit,
@@ -81,13 +93,39 @@ MUST_USE enum err store_each_report(struct store *, uint64_t since_ms, size_t li
 MUST_USE enum err store_count_reports(struct store *, uint64_t *out);
 
 bool store_has_entry(struct store *, const struct hash *);
-MUST_USE enum err store_add_entry(struct store *, const struct store_entry *);
+/* Sets the number of its incident, if it is of one: the next, or the one that the incident has. */
+MUST_USE enum err store_add_entry(struct store *, struct store_entry *);
+/* An entry that an older version wrote: it gets its incident, and the number. */
+MUST_USE enum err store_place_entry(struct store *, struct store_entry *);
+/* Up to `most` of one incident, in the order in which they came. */
+MUST_USE enum err store_each_of_incident(struct store *, const struct incident_id *, size_t most,
+    void (*fn)(void *context, const struct store_entry *), void *context);
 /* Up to `most` of the oldest that do not stand, of one author or (NULL) of all; fn hears of each. */
 MUST_USE enum err store_evict_entries(struct store *, const struct node_id *author, size_t most,
-    void (*fn)(void *context, const struct node_id *author), void *context);
+    void (*fn)(void *context, const struct node_id *author, const struct incident_id *),
+    void *context);
 MUST_USE enum err store_drop_entry(struct store *, const struct hash *);
 /* In the order in which they came. */
 MUST_USE enum err store_each_entry(struct store *,
     void (*fn)(void *context, const struct store_entry *), void *context);
+
+/* ERR_REPLAY: the number is taken. */
+MUST_USE enum err store_add_line(struct store *, const struct store_line *);
+/* Up to `most` from that number on. */
+MUST_USE enum err store_each_line(struct store *, uint64_t from, size_t most,
+    void (*fn)(void *context, const struct store_line *), void *context);
+/* The newest alone. */
+MUST_USE enum err store_last_line(struct store *,
+    void (*fn)(void *context, const struct store_line *), void *context);
+
+/*
+ * Forget reports and lines beyond their limits, and reports, lines and entries
+ * that do not stand from before cutoff_ms; at most LIMIT_PURGED of each, so
+ * that nobody waits: call it again while *purged is not 0.  fn hears of each entry.
+ */
+MUST_USE enum err store_purge(struct store *, uint64_t cutoff_ms, size_t *purged,
+    void (*fn)(void *context, const struct node_id *author, const struct incident_id *),
+    void *context);
+MUST_USE enum err store_size(struct store *, uint64_t *size_bytes);
 
 #endif

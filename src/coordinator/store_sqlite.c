@@ -8,7 +8,7 @@
 #include "sys/log.h"
 
 #define FILE_NAME      "coordinator.db"
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define SET_ASIDE_MOST 1000
 
 /*
@@ -34,13 +34,29 @@ static const char schema_sql[] =
     " envelope BLOB NOT NULL);"
     "CREATE INDEX IF NOT EXISTS entry_evict ON entry(standing, author, number);"
     "COMMIT;";
-/* From version 1, and of a new file: a report may carry what a model thinks. */
-static const char upgrade_sql[] =
+/* A new file passes through all versions.  To 2: a report may carry what a model thinks. */
+static const char upgrade_2_sql[] =
     "BEGIN IMMEDIATE;"
     "ALTER TABLE report ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE report ADD COLUMN model TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE report ADD COLUMN opinion INTEGER NOT NULL DEFAULT -1;"
     "PRAGMA user_version=2;"
+    "COMMIT;";
+/* To 3: entries by incident, incidents by number, and the coordinator's own log. */
+static const char upgrade_3_sql[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE entry ADD COLUMN incident BLOB NOT NULL DEFAULT x'';"
+    "CREATE INDEX entry_incident ON entry(incident, number);"
+    "CREATE INDEX entry_time ON entry(standing, time_ms);"
+    "CREATE TABLE incident(number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE);"
+    /* The last entry of an incident takes its number with it. */
+    "CREATE TRIGGER incident_over AFTER DELETE ON entry WHEN NOT EXISTS"
+    " (SELECT 1 FROM entry WHERE incident=OLD.incident) BEGIN"
+    " DELETE FROM incident WHERE id=OLD.incident; END;"
+    "CREATE TABLE line(number INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " node TEXT NOT NULL, incident TEXT NOT NULL, hash BLOB NOT NULL, previous BLOB NOT NULL,"
+    " body TEXT NOT NULL);"
+    "PRAGMA user_version=3;"
     "COMMIT;";
 
 enum statement_id {
@@ -57,6 +73,15 @@ enum statement_id {
 	EVICT_ANY,
 	DROP_ENTRY,
 	EACH_ENTRY,
+	PLACE_ENTRY,
+	OF_INCIDENT,
+	ADD_INCIDENT,
+	NUMBER_OF_INCIDENT,
+	ADD_LINE,
+	EACH_LINE,
+	LAST_LINE,
+	PURGE_LINES,
+	PURGE_ENTRIES,
 	STATEMENT_COUNT
 };
 
@@ -67,26 +92,46 @@ static const char *const statements_sql[STATEMENT_COUNT] = {
 	[ADD_REPORT] =
 	    "INSERT INTO report(reported_ms,node,score,event_type,source_ip,decision,method,"
 	    "incident,nonce,reason,model,opinion) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
-	/* Two a report: the table shrinks back after a limit was lowered, never in one long step. */
+	/* Both grow in order of time, so only the oldest few are looked at. */
 	[PURGE_REPORTS] =
-	    "DELETE FROM report WHERE number IN (SELECT number FROM report"
-	    " WHERE number <= (SELECT max(number) FROM report) - ?1 ORDER BY number LIMIT 2)",
+	    "DELETE FROM report WHERE number IN (SELECT number FROM (SELECT number,reported_ms"
+	    " FROM report ORDER BY number LIMIT ?3) WHERE"
+	    " number <= (SELECT max(number) FROM report) - ?1 OR reported_ms < ?2)",
 	[EACH_REPORT] =
 	    "SELECT number,reported_ms,node,score,event_type,source_ip,decision,method,"
 	    "incident,reason,model,opinion FROM (SELECT * FROM report WHERE reported_ms > ?1"
 	    " ORDER BY number DESC LIMIT ?2) ORDER BY number",
 	[COUNT_REPORTS] = "SELECT coalesce(max(number) - min(number) + 1, 0) FROM report",
 	[HAS_ENTRY] = "SELECT 1 FROM entry WHERE hash=?1",
-	[ADD_ENTRY] =
-	    "INSERT INTO entry(hash,author,time_ms,standing,envelope) VALUES(?1,?2,?3,?4,?5)",
+	[ADD_ENTRY] = "INSERT INTO entry(hash,author,time_ms,standing,envelope,incident)"
+	              " VALUES(?1,?2,?3,?4,?5,?6)",
 	[EVICT_AUTHOR] = "DELETE FROM entry WHERE number IN (SELECT number FROM entry"
 	                 " WHERE standing=0 AND author=?1 ORDER BY number LIMIT ?2)"
-	                 " RETURNING author",
+	                 " RETURNING author,incident",
 	[EVICT_ANY] = "DELETE FROM entry WHERE number IN (SELECT number FROM entry"
 	              " WHERE standing=0 ORDER BY number LIMIT ?1)"
-	              " RETURNING author",
+	              " RETURNING author,incident",
 	[DROP_ENTRY] = "DELETE FROM entry WHERE hash=?1",
-	[EACH_ENTRY] = "SELECT hash,author,time_ms,standing,envelope FROM entry ORDER BY number",
+	[EACH_ENTRY] = "SELECT hash,author,time_ms,standing,envelope,incident,coalesce((SELECT"
+	               " i.number FROM incident i WHERE i.id=entry.incident),0)"
+	               " FROM entry ORDER BY entry.number",
+	[PLACE_ENTRY] = "UPDATE entry SET incident=?2 WHERE hash=?1",
+	[OF_INCIDENT] = "SELECT hash,author,time_ms,standing,envelope,incident,0 FROM entry"
+	                " WHERE incident=?1 ORDER BY number LIMIT ?2",
+	[ADD_INCIDENT] = "INSERT OR IGNORE INTO incident(id) VALUES(?1)",
+	[NUMBER_OF_INCIDENT] = "SELECT number FROM incident WHERE id=?1",
+	[ADD_LINE] = "INSERT INTO line VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+	[EACH_LINE] = "SELECT number,time_ms,kind,node,incident,hash,previous,body FROM line"
+	              " WHERE number >= ?1 ORDER BY number LIMIT ?2",
+	[LAST_LINE] = "SELECT number,time_ms,kind,node,incident,hash,previous,body FROM line"
+	              " ORDER BY number DESC LIMIT 1",
+	/* The newest stays: the next one names it. */
+	[PURGE_LINES] = "DELETE FROM line WHERE number IN (SELECT number FROM (SELECT number,"
+	                "time_ms FROM line ORDER BY number LIMIT ?3) WHERE"
+	                " (number <= (SELECT max(number) FROM line) - ?1 OR time_ms < ?2)"
+	                " AND number < (SELECT max(number) FROM line))",
+	[PURGE_ENTRIES] = "DELETE FROM entry WHERE number IN (SELECT number FROM entry"
+	                  " WHERE standing=0 AND time_ms < ?1 LIMIT ?2) RETURNING author,incident",
 };
 
 struct store {
@@ -255,7 +300,8 @@ open_file(const char *path, struct store **out)
 		goto fail;
 	}
 	if ((err = execute(s, schema_sql)) != ERR_OK ||
-	    (version < SCHEMA_VERSION && (err = execute(s, upgrade_sql)) != ERR_OK))
+	    (version < 2 && (err = execute(s, upgrade_2_sql)) != ERR_OK) ||
+	    (version < 3 && (err = execute(s, upgrade_3_sql)) != ERR_OK))
 		goto fail;
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
 		err = translate(s, sqlite3_prepare_v3(s->db, statements_sql[i], -1,
@@ -413,11 +459,8 @@ enum err
 store_add_report(struct store *s, struct store_report *r)
 {
 	sqlite3_stmt *st = s->statements[ADD_REPORT];
-	sqlite3_int64 number;
 	enum err err;
 
-	if ((err = store_begin(s)) != ERR_OK)
-		return err;
 	bind_number(st, 1, r->reported_ms);
 	bind_text(st, 2, r->node);
 	sqlite3_bind_double(st, 3, r->score);
@@ -431,17 +474,8 @@ store_add_report(struct store *s, struct store_report *r)
 	bind_text(st, 10, r->reason);
 	bind_text(st, 11, r->model);
 	sqlite3_bind_int(st, 12, r->opinion);
-	if ((err = run(s, ADD_REPORT)) != ERR_OK)
-		goto fail;
-	number = sqlite3_last_insert_rowid(s->db);
-	bind_number(s->statements[PURGE_REPORTS], 1, LIMIT_REPORTS_KEPT);
-	if ((err = run(s, PURGE_REPORTS)) != ERR_OK || (err = store_commit(s)) != ERR_OK)
-		goto fail;
-	r->number = (uint64_t)number;
-	return ERR_OK;
-
-fail:
-	store_rollback(s);
+	if ((err = run(s, ADD_REPORT)) == ERR_OK)
+		r->number = (uint64_t)sqlite3_last_insert_rowid(s->db);
 	return err;
 }
 
@@ -507,46 +541,90 @@ store_has_entry(struct store *s, const struct hash *hash)
 	return code == SQLITE_ROW;
 }
 
+static bool
+is_of_none(const struct incident_id *id)
+{
+	static const struct incident_id none;
+
+	return memcmp(id, &none, sizeof(none)) == 0;
+}
+
+static enum err
+number_incident(struct store *s, const struct incident_id *id, uint64_t *out)
+{
+	enum err err;
+
+	*out = 0;
+	if (is_of_none(id))
+		return ERR_OK;
+	bind_bytes(s->statements[NUMBER_OF_INCIDENT], 1, id->bytes, sizeof(id->bytes));
+	if ((err = each_row(s, NUMBER_OF_INCIDENT, count_row, out)) != ERR_OK || *out != 0)
+		return err;
+	bind_bytes(s->statements[ADD_INCIDENT], 1, id->bytes, sizeof(id->bytes));
+	if ((err = run(s, ADD_INCIDENT)) == ERR_OK)
+		*out = (uint64_t)sqlite3_last_insert_rowid(s->db);
+	return err;
+}
+
 enum err
-store_add_entry(struct store *s, const struct store_entry *e)
+store_add_entry(struct store *s, struct store_entry *e)
 {
 	sqlite3_stmt *st = s->statements[ADD_ENTRY];
+	enum err err;
 
+	if ((err = number_incident(s, &e->incident, &e->incident_number)) != ERR_OK)
+		return err;
 	bind_bytes(st, 1, e->hash.bytes, sizeof(e->hash.bytes));
 	bind_bytes(st, 2, e->author.bytes, sizeof(e->author.bytes));
 	bind_number(st, 3, e->time_ms);
 	bind_number(st, 4, e->standing);
 	bind_bytes(st, 5, e->envelope.data, e->envelope.size_bytes);
+	bind_bytes(st, 6, e->incident.bytes, sizeof(e->incident.bytes));
 	return run(s, ADD_ENTRY);
 }
 
-struct author_rows {
-	void (*fn)(void *, const struct node_id *);
+enum err
+store_place_entry(struct store *s, struct store_entry *e)
+{
+	sqlite3_stmt *st = s->statements[PLACE_ENTRY];
+	enum err err;
+
+	if ((err = number_incident(s, &e->incident, &e->incident_number)) != ERR_OK)
+		return err;
+	bind_bytes(st, 1, e->hash.bytes, sizeof(e->hash.bytes));
+	bind_bytes(st, 2, e->incident.bytes, sizeof(e->incident.bytes));
+	return run(s, PLACE_ENTRY);
+}
+
+struct gone_rows {
+	void (*fn)(void *, const struct node_id *, const struct incident_id *);
 	void *context;
 };
 
 static void
-author_row(sqlite3_stmt *st, void *context)
+gone_row(sqlite3_stmt *st, void *context)
 {
-	struct author_rows *rows = context;
+	struct gone_rows *rows = context;
+	struct incident_id incident = { 0 };
 	struct node_id author;
 
+	(void)column_bytes(st, 1, incident.bytes, sizeof(incident.bytes));
 	if (column_bytes(st, 0, author.bytes, sizeof(author.bytes)))
-		rows->fn(rows->context, &author);
+		rows->fn(rows->context, &author, &incident);
 }
 
 enum err
 store_evict_entries(struct store *s, const struct node_id *author, size_t most,
-    void (*fn)(void *, const struct node_id *), void *context)
+    void (*fn)(void *, const struct node_id *, const struct incident_id *), void *context)
 {
-	struct author_rows rows = { fn, context };
+	struct gone_rows rows = { fn, context };
 	enum statement_id id = author != NULL ? EVICT_AUTHOR : EVICT_ANY;
 	int at = 1;
 
 	if (author != NULL)
 		bind_bytes(s->statements[id], at++, author->bytes, sizeof(author->bytes));
 	bind_number(s->statements[id], at, most);
-	return each_row(s, id, author_row, &rows);
+	return each_row(s, id, gone_row, &rows);
 }
 
 enum err
@@ -569,7 +647,11 @@ entry_row(sqlite3_stmt *st, void *context)
 		.time_ms = column_number(st, 2),
 		.standing = sqlite3_column_int(st, 3) != 0,
 		.envelope = { sqlite3_column_blob(st, 4), (size_t)sqlite3_column_bytes(st, 4) },
+		.incident_number = column_number(st, 6),
 	};
+
+	/* Of an older version: it is zero still. */
+	(void)column_bytes(st, 5, entry.incident.bytes, sizeof(entry.incident.bytes));
 
 	if (column_bytes(st, 0, entry.hash.bytes, sizeof(entry.hash.bytes)) &&
 	    column_bytes(st, 1, entry.author.bytes, sizeof(entry.author.bytes)))
@@ -582,4 +664,138 @@ store_each_entry(struct store *s, void (*fn)(void *, const struct store_entry *)
 	struct entry_rows rows = { fn, context };
 
 	return each_row(s, EACH_ENTRY, entry_row, &rows);
+}
+
+enum err
+store_each_of_incident(struct store *s, const struct incident_id *id, size_t most,
+    void (*fn)(void *, const struct store_entry *), void *context)
+{
+	struct entry_rows rows = { fn, context };
+
+	bind_bytes(s->statements[OF_INCIDENT], 1, id->bytes, sizeof(id->bytes));
+	bind_number(s->statements[OF_INCIDENT], 2, most);
+	return each_row(s, OF_INCIDENT, entry_row, &rows);
+}
+
+/* ---- the coordinator's own log ---------------------------------------------------- */
+
+enum err
+store_add_line(struct store *s, const struct store_line *line)
+{
+	sqlite3_stmt *st = s->statements[ADD_LINE];
+
+	bind_number(st, 1, line->number);
+	bind_number(st, 2, line->time_ms);
+	bind_text(st, 3, line->kind);
+	bind_text(st, 4, line->node);
+	bind_text(st, 5, line->incident);
+	bind_bytes(st, 6, line->hash.bytes, sizeof(line->hash.bytes));
+	bind_bytes(st, 7, line->previous.bytes, sizeof(line->previous.bytes));
+	bind_text(st, 8, line->body);
+	return run(s, ADD_LINE);
+}
+
+struct line_rows {
+	void (*fn)(void *, const struct store_line *);
+	void *context;
+};
+
+static void
+line_row(sqlite3_stmt *st, void *context)
+{
+	struct line_rows *rows = context;
+	struct store_line line = {
+		.number = column_number(st, 0),
+		.time_ms = column_number(st, 1),
+		.kind = column_text(st, 2),
+		.node = column_text(st, 3),
+		.incident = column_text(st, 4),
+		.body = column_text(st, 7),
+	};
+
+	if (column_bytes(st, 5, line.hash.bytes, sizeof(line.hash.bytes)) &&
+	    column_bytes(st, 6, line.previous.bytes, sizeof(line.previous.bytes)))
+		rows->fn(rows->context, &line);
+}
+
+enum err
+store_each_line(struct store *s, uint64_t from, size_t most,
+    void (*fn)(void *, const struct store_line *), void *context)
+{
+	struct line_rows rows = { fn, context };
+
+	bind_number(s->statements[EACH_LINE], 1, from);
+	bind_number(s->statements[EACH_LINE], 2, most);
+	return each_row(s, EACH_LINE, line_row, &rows);
+}
+
+enum err
+store_last_line(struct store *s, void (*fn)(void *, const struct store_line *), void *context)
+{
+	struct line_rows rows = { fn, context };
+
+	return each_row(s, LAST_LINE, line_row, &rows);
+}
+
+/* ---- bounds ------------------------------------------------------------------------ */
+
+static enum err
+purge(struct store *s, enum statement_id id, uint64_t most, uint64_t cutoff_ms, size_t *purged)
+{
+	enum err err;
+
+	bind_number(s->statements[id], 1, most);
+	bind_number(s->statements[id], 2, cutoff_ms);
+	bind_number(s->statements[id], 3, LIMIT_PURGED);
+	if ((err = run(s, id)) == ERR_OK)
+		*purged += (size_t)sqlite3_changes(s->db);
+	return err;
+}
+
+static enum err
+purge_all(struct store *s, uint64_t cutoff_ms, size_t *purged,
+    void (*fn)(void *, const struct node_id *, const struct incident_id *), void *context)
+{
+	struct gone_rows rows = { fn, context };
+	enum err err;
+
+	if ((err = purge(s, PURGE_REPORTS, LIMIT_REPORTS_KEPT, cutoff_ms, purged)) != ERR_OK ||
+	    (err = purge(s, PURGE_LINES, LIMIT_LINES_KEPT, cutoff_ms, purged)) != ERR_OK)
+		return err;
+	bind_number(s->statements[PURGE_ENTRIES], 1, cutoff_ms);
+	bind_number(s->statements[PURGE_ENTRIES], 2, LIMIT_PURGED);
+	if ((err = each_row(s, PURGE_ENTRIES, gone_row, &rows)) == ERR_OK)
+		*purged += (size_t)sqlite3_changes(s->db);
+	return err;
+}
+
+enum err
+store_purge(struct store *s, uint64_t cutoff_ms, size_t *out,
+    void (*fn)(void *, const struct node_id *, const struct incident_id *), void *context)
+{
+	size_t purged = 0;
+	enum err err;
+
+	if ((err = store_begin(s)) != ERR_OK)
+		return err;
+	if ((err = purge_all(s, cutoff_ms, &purged, fn, context)) != ERR_OK ||
+	    (err = store_commit(s)) != ERR_OK) {
+		store_rollback(s);
+		return err;
+	}
+	*out = purged;
+	return ERR_OK;
+}
+
+enum err
+store_size(struct store *s, uint64_t *size_bytes)
+{
+	sqlite3_int64 pages = 0, page_bytes = 0;
+	enum err err;
+
+	if ((err = first_number(s, "PRAGMA page_count", &pages)) != ERR_OK ||
+	    (err = first_number(s, "PRAGMA page_size", &page_bytes)) != ERR_OK)
+		return err;
+	*size_bytes = (uint64_t)(pages * page_bytes);
+	return ERR_OK;
 }

@@ -2,7 +2,7 @@
 // behind its number never contradict each other.
 // usage: node coordinator_events.mjs DIRECTORY-OF-BINARIES
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Coordinator, Key, Node, makeMesh, syncItems, windowNow } from './mesh.mjs';
@@ -148,6 +148,72 @@ test('an incident is told as it goes: itself, its votes, its cuts, its end; and 
 	assert.deepEqual(heard(l.list).map(([id]) => Number(id.split(':')[1])), heard(l.list).map((_, i) => s.seq + 1 + i), 'no number is left out');
 	await l.close();
 	await late.close();
+});
+
+// Every link recomputed from the text alone; the last hash.
+function chain(entries, prev) {
+	for (const line of entries) {
+		assert.equal(line.prev, prev, `line ${line.n}`);
+		prev = createHash('sha256').update(Buffer.from(line.prev, 'hex')).update(line.body).digest('hex');
+		assert.equal(line.hash, prev, `line ${line.n}`);
+		const body = JSON.parse(line.body);
+		assert.deepEqual([body.n, body.t, body.kind, body.node, body.incident], [line.n, line.t, line.kind, line.node, line.incident]);
+	}
+	return prev;
+}
+
+test('an incident in full: phases in order, cuts by time, who has not signed, and the proof', async () => {
+	const [{ id }] = (await c.get('/api/v1/incidents')).json.incidents;
+	const full = (await c.get(`/api/v1/incidents/${id}`)).json;
+	assert.deepEqual(full.cuts.map((x) => [x.name, x.ms]), [['node-b', 0.9], ['node-a', 3.1]]);
+	assert.deepEqual(full.missing, ['node-c']);
+	assert.deepEqual(full.quorum, { weight: 96, need: 65, heads: 3, heads_need: 3 });
+	const names = full.phases.map((p) => p.name);
+	assert.deepEqual([...names].sort(), ['certificate', 'statement', 'touch', 'verdict']);
+	assert.ok(full.phases.every((p, i) => p.ms >= (full.phases[i - 1]?.ms ?? 0)));
+	assert.deepEqual(full.entries.map((x) => [x.kind, x.author, x.good]), [['statement', 'node-a', true], ['verdict', 'node-b', true], ['verdict', 'node-e', false],
+		['certificate', 'node-b', true], ['receipt', 'node-a', true], ['receipt', 'node-b', true]]);
+	assert.ok(Buffer.from(full.certificate, 'base64').length > 200);
+	for (const wrong of ['x', '0011223344556677', id.slice(1), `${id}0`])
+		assert.equal((await c.get(`/api/v1/incidents/${wrong}`)).status, 404, wrong);
+});
+
+test('the coordinator\'s own log is a chain, whole after kill -9, and its head is in snapshot and events', async () => {
+	const s = await state(), { entries, next, head } = (await c.get('/api/v1/feed?from=1')).json;
+	assert.deepEqual(entries.map((x) => x.kind), ['registered', 'report', 'statement', 'verdict', 'verdict', 'certificate', 'receipt', 'receipt', 'indicator']);
+	assert.deepEqual([s.feed.entries, s.feed.head, next], [entries.length, chain(entries, '0'.repeat(64)), entries.length + 1]);
+	assert.equal(head, s.feed.head);
+	const part = (await c.get('/api/v1/feed?from=4&limit=2')).json;
+	assert.deepEqual([part.entries.map((x) => x.n), part.next], [[4, 5], 6]);
+	const l = new Listener(`${s.epoch}:${s.seq}`);
+	await l.until((x) => x.event === 'hb');
+	let acknowledged = 0;
+	const load = (async () => {
+		for (;; acknowledged++) {
+			try {
+				if ((await c.postSigned(a, '/api/v1/entries', syncItems(a.receipt(d, acknowledged)))).json.accepted !== 1) return;
+			} catch { return; }
+		}
+	})();
+	await wait(500);
+	await l.close();
+	await c.stop('SIGKILL');
+	await load;
+	const told = l.all('feed').at(-1);
+	c = await new Coordinator(bin, c.state, { roster_file: path.join(mesh.ca, 'roster'), ca_file: path.join(mesh.ca, 'ca.pem') }).ready();
+	assert.ok(acknowledged > 20, `${acknowledged}`);
+	let all = [];
+	for (let from = 1; ;) {
+		const page = (await c.get(`/api/v1/feed?from=${from}`)).json;
+		if (page.entries.length === 0) break;
+		all = [...all, ...page.entries];
+		from = page.next;
+	}
+	assert.equal(chain(all, '0'.repeat(64)), (await state()).feed.head);
+	assert.equal(all[told.n - 1].hash, told.head, 'what a listener was told is still so');
+	assert.ok(all.filter((x) => x.kind === 'receipt').length >= acknowledged + 2);
+	const [first] = (await c.get('/api/v1/incidents')).json.incidents;
+	assert.deepEqual([first.n, first.name, first.level], [1, 'node-d', 'quarantine']);
 });
 
 test('whatever the order of snapshots and telemetry, a snapshot and the events behind it give the snapshot that follows', async () => {

@@ -14,7 +14,6 @@ static int
 setup(void **state)
 {
 	(void)state;
-	/* In memory where there is such a place: the purge takes 100,000 commits. */
 	strcpy(directory,
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm/store-XXXXXX" : "/tmp/store-XXXXXX");
 	return mkdtemp(directory) == NULL ? -1 : 0;
@@ -72,16 +71,21 @@ reports_are_bounded_and_ordered(void **state)
 	struct seen seen = { 0 };
 	struct store *s;
 	uint64_t count;
+	size_t purged;
 
 	(void)state;
 	assert_ok(store_open(directory, &s));
 	r = report(1, nonce);
 	assert_ok(store_add_report(s, &r));
 	assert_err(ERR_REPLAY, store_add_report(s, &r));
+	assert_ok(store_begin(s));
 	for (uint64_t i = 2; i <= LIMIT_REPORTS_KEPT + 50; i++) {
 		r = report(i, NULL);
 		assert_ok(store_add_report(s, &r));
 	}
+	assert_ok(store_commit(s));
+	assert_ok(store_purge(s, 0, &purged, NULL, NULL));
+	assert_int_equal(purged, 50);
 	assert_ok(store_count_reports(s, &count));
 	assert_int_equal(count, LIMIT_REPORTS_KEPT);
 	assert_ok(store_each_report(s, 0, 10, see_report, &seen));
@@ -90,6 +94,11 @@ reports_are_bounded_and_ordered(void **state)
 	memset(&seen, 0, sizeof(seen));
 	assert_ok(store_each_report(s, LIMIT_REPORTS_KEPT + 47, 10, see_report, &seen));
 	assert_int_equal(seen.count, 3);
+	/* By age, some at a time. */
+	assert_ok(store_purge(s, LIMIT_REPORTS_KEPT, &purged, NULL, NULL));
+	assert_int_equal(purged, LIMIT_PURGED);
+	assert_ok(store_count_reports(s, &count));
+	assert_int_equal(count, LIMIT_REPORTS_KEPT - LIMIT_PURGED);
 	store_close(s);
 }
 
@@ -150,8 +159,9 @@ older_file_is_taken_over(void **state)
 }
 
 static void
-count_author(void *context, const struct node_id *author)
+count_author(void *context, const struct node_id *author, const struct incident_id *incident)
 {
+	(void)incident;
 	((size_t *)context)[author->bytes[0]]++;
 }
 
@@ -216,6 +226,76 @@ what_is_rolled_back_never_was(void **state)
 	store_close(s);
 }
 
+static void
+add_of_incident(struct store *s, uint8_t incident, uint8_t number, uint64_t expected)
+{
+	struct store_entry e = { .hash = { { incident, number } },
+		.author = { { 1 } },
+		.time_ms = 1000,
+		.incident = { { incident } },
+		.envelope = { (const uint8_t *)"x", 1 } };
+
+	assert_ok(store_add_entry(s, &e));
+	assert_int_equal(e.incident_number, expected);
+}
+
+/* An incident has one number for good, and loses it with its last entry. */
+static void
+incidents_are_numbered(void **state)
+{
+	const struct incident_id first = { { 101 } };
+	size_t kept[4] = { 0 }, purged, gone[4] = { 0 };
+	struct store *s;
+
+	(void)state;
+	assert_ok(store_open(directory, &s));
+	add_of_incident(s, 101, 1, 1);
+	add_of_incident(s, 102, 1, 2);
+	add_of_incident(s, 101, 2, 1);
+	store_close(s);
+	assert_ok(store_open(directory, &s));
+	add_of_incident(s, 101, 3, 1);
+	add_of_incident(s, 103, 1, 3);
+	assert_ok(store_each_of_incident(s, &first, 2, count_entry, kept));
+	assert_int_equal(kept[1], 2);
+	assert_ok(store_purge(s, 1001, &purged, count_author, gone));
+	assert_true(gone[1] >= 5);
+	add_of_incident(s, 102, 9, 4);
+	store_close(s);
+}
+
+static void
+count_line(void *context, const struct store_line *line)
+{
+	(*(size_t *)context)++;
+	assert_string_equal(line->body, "{}");
+}
+
+/* Of the log the newest line stays, whatever its age: the next one names it. */
+static void
+the_newest_line_stays(void **state)
+{
+	struct store_line line = {
+		.time_ms = 5, .kind = "report", .node = "node-a", .incident = "", .body = "{}"
+	};
+	size_t count = 0, purged;
+	struct store *s;
+
+	(void)state;
+	assert_ok(store_open(directory, &s));
+	for (line.number = 1; line.number <= 10; line.number++)
+		assert_ok(store_add_line(s, &line));
+	line.number = 10;
+	assert_err(ERR_REPLAY, store_add_line(s, &line));
+	assert_ok(store_each_line(s, 4, 3, count_line, &count));
+	assert_int_equal(count, 3);
+	assert_ok(store_purge(s, 6, &purged, count_author, NULL));
+	count = 0;
+	assert_ok(store_each_line(s, 0, 100, count_line, &count));
+	assert_int_equal(count, 1);
+	store_close(s);
+}
+
 int
 main(void)
 {
@@ -224,6 +304,8 @@ main(void)
 		cmocka_unit_test(older_file_is_taken_over),
 		cmocka_unit_test(standing_entries_are_never_evicted),
 		cmocka_unit_test(what_is_rolled_back_never_was),
+		cmocka_unit_test(incidents_are_numbered),
+		cmocka_unit_test(the_newest_line_stays),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
