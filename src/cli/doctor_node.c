@@ -35,6 +35,23 @@ directory(struct doctor *d, const struct config *config)
 		doctor_say(d, FINDING_OK, "state_dir", NULL, "%s", config->state_dir);
 }
 
+static void
+hooks(struct doctor *d, const struct config *config)
+{
+	char fault[HOOK_FAULT_BYTES];
+
+	if (config->hooks.command[0] == '\0')
+		return;
+	if (hook_is_usable(config->hooks.command, fault))
+		doctor_say(d, FINDING_OK, "hooks", NULL, "on_quarantine = %s, %u s at most",
+		    config->hooks.command, config->hooks.timeout_ms / 1000);
+	else
+		doctor_say(d, FINDING_FAIL, "hooks",
+		    "name a program that only its owner may change; phalanxd does not start with "
+		    "this one",
+		    "%s", fault);
+}
+
 /* A secret that only its owner may read. */
 static bool
 secret(struct doctor *d, const char *what, const char *path, const char *remedy)
@@ -239,5 +256,6 @@ doctor_node(struct doctor *d, const struct config *config)
 		    "only",
 		    "nobody may reach this host through a lock-down");
 	coordinator(d, config, running);
+	hooks(d, config);
 	clock_state(d);
 }

@@ -59,14 +59,17 @@ cut_by() { # SUBJECT N
 		| .n == $n and .of == $n and .p50_ms > 0 and .p50_ms <= .last_ms and .last_ms < 1000'
 }
 
+# a -> node-a; a host's whole name stays.
+full() { [[ $1 =~ ^.$ ]] && echo "node-$1" || echo "$1"; }
+
 # What a node's daemon says: status, peers or incidents, as JSON.
 ask() { # NODE VERB
-	on "$1" phalanx -c "/run/lab/node-$1/phalanx.conf" --json "$2" || true
+	on "$1" phalanx -c "/run/lab/$(full "$1")/phalanx.conf" --json "$2" || true
 }
 
 # One field of what a node says of another: said b a status -> quarantined
 said() {
-	ask "$1" peers | jq -r --arg name "node-$2" --arg key "$3" '.[] | select(.name == $name)[$key]'
+	ask "$1" peers | jq -r --arg name "$(full "$2")" --arg key "$3" '.[] | select(.name == $name)[$key]'
 }
 
 incident() { # NODE SUBJECT FIELD
