@@ -201,12 +201,23 @@ test('entries that are forged, foreign, short of a quorum or no entries change n
 test('only known hosts and origins, and headers that let a page do nothing but this page\'s work', async () => {
 	for (const host of ['evil.example', 'evil.example:8090', '10.0.0.1', '[fd77::1]:80', 'localhost.evil.example'])
 		refused(await c.get('/peers', { headers: { host } }), 421, /name/);
+	// Whatever is asked for, and however.
+	for (const target of ['/', '/healthz', '/api/v1/events', '/api/v1/state', '/nowhere'])
+		for (const method of ['GET', 'HEAD', 'POST'])
+			assert.equal((await c.request(method, target, { headers: { host: 'evil.example' } })).status, 421, `${method} ${target}`);
 	for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1', '[::1]:9'])
 		assert.equal((await c.get('/healthz', { headers: { host } })).text, 'ok\n');
 	refused(await c.post('/register', a.registration(), { headers: { origin: 'https://evil.example' } }), 403, /origin/);
 	const page = await c.get('/');
-	assert.match(page.headers['content-security-policy'], /default-src 'none'.*require-trusted-types-for 'script'; trusted-types phalanx/);
-	assert.equal(page.headers['x-content-type-options'], 'nosniff');
+	for (const answer of [page, await c.get('/nowhere'), await c.get('/api/topology')]) {
+		const is = (name, value) => assert.equal(answer.headers[name], value);
+		is('content-security-policy', "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types phalanx");
+		is('x-content-type-options', 'nosniff');
+		is('x-frame-options', 'DENY');
+		is('referrer-policy', 'no-referrer');
+		is('cross-origin-opener-policy', 'same-origin');
+		is('cross-origin-resource-policy', 'same-origin');
+	}
 	assert.equal((await c.get('/', { headers: { 'if-none-match': page.headers.etag } })).status, 304);
 	assert.equal((await c.get('/api/topology')).headers['cache-control'], 'no-store');
 	assert.equal((await c.request('HEAD', '/')).text, '');
