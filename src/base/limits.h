@@ -239,6 +239,7 @@
 #define LIMIT_HTTP_UPLOAD_BYTES  (64 * 1024 * 1024) /* bodies that are coming in, all together */
 #define LIMIT_REPORTS_SHOWN      200
 #define LIMIT_REPORTS_KEPT       100000
+#define LIMIT_PACK_FROM_BYTES    1400 /* shorter answers go out as they are */
 #define LIMIT_LINES_KEPT         200000 /* of the coordinator's own log */
 #define LIMIT_LINES_PAGE         500
 #define LIMIT_PURGED             256    /* rows of a kind in one step */

@@ -114,22 +114,6 @@ matches(const char *row, const char *path, char segment[HTTP_SEGMENTS][HTTP_SEGM
 	return *path == '\0';
 }
 
-/* RFC 9110, section 12.5.3: a coding that is named, and not with a weight of nothing. */
-static bool
-accepts_gzip(const struct http_request *request)
-{
-	const char *named = http_header(request, "Accept-Encoding");
-
-	if (named == NULL || (named = strcasestr(named, "gzip")) == NULL)
-		return false;
-	named += strlen("gzip");
-	named += strspn(named, " \t");
-	if (*named != ';')
-		return true;
-	named += strcspn(named, "=,");
-	return *named != '=' || strtod(named + 1, NULL) > 0;
-}
-
 static void
 serve_asset(const struct asset *asset, const struct http_request *request, struct http_reply *reply)
 {
@@ -147,7 +131,7 @@ serve_asset(const struct asset *asset, const struct http_request *request, struc
 	reply->is_static = true;
 	reply->fields[0].name = "Vary";
 	reply->fields[0].value = "Accept-Encoding";
-	if (!accepts_gzip(request))
+	if (!reply_may_pack(request))
 		return;
 	reply->fields[1].name = "Content-Encoding";
 	reply->fields[1].value = "gzip";

@@ -45,4 +45,5 @@ api_feed(struct coordinator *c, const struct http_request *request, struct http_
 	        "count", (json_int_t)log_chain_count(c->log_chain), "head",
 	        json_hex(log_chain_head(c->log_chain)->bytes,
 	            sizeof(log_chain_head(c->log_chain)->bytes))));
+	reply_pack(request, reply);
 }

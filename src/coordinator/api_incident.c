@@ -314,4 +314,5 @@ api_incident(struct coordinator *c, const struct http_request *request, struct h
 	a->entries = json_array();
 	answer(a, reply);
 	free(a);
+	reply_pack(request, reply);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "coordinator/changes.h"
+#include "coordinator/door.h"
 #include "coordinator/identity.h"
 #include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
@@ -13,12 +14,12 @@
 void
 api_incidents(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
-	(void)request;
 	if (!reply_cached(c, &c->incidents, reply))
 		reply_and_cache(c, &c->incidents,
 		    json_pack("{s:i, s:I, s:o}", "v", 1, "t", (json_int_t)loop_unix_ms(),
 		        "incidents", show_incidents(c)),
 		    reply);
+	reply_pack(request, reply);
 }
 
 /* ---- the snapshot ---------------------------------------------------------------------------- */
@@ -100,13 +101,17 @@ compose(struct coordinator *c, struct json_text *t)
 void
 api_state(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
-	struct json_text t = { 0 };
+	struct json_text all = { 0 }, mine = { 0 };
 
-	(void)request;
-	if (reply_cached(c, &c->state, reply))
-		return;
-	json_text_put(
-	    &t, "{\"me\":{\"role\":\"viewer\",\"name\":\"\",\"csrf\":\"\",\"sign_in\":false},");
-	compose(c, &t);
-	reply_text_and_cache(c, &c->state, &t, reply);
+	if (!cached_is_fresh(c, &c->state)) {
+		compose(c, &all);
+		if (all.failed)
+			json_text_free(&all);
+		cached_take(&c->state, &all);
+	}
+	json_text_put(&mine, "{\"me\":");
+	json_text_value(&mine, session_describe(c, request));
+	json_text_put(&mine, ",");
+	reply_headed(request, &mine, &c->state, reply);
+	json_text_free(&mine);
 }

@@ -7,6 +7,7 @@
 #include "coordinator/events.h"
 #include "coordinator/httpd.h"
 #include "coordinator/ledger.h"
+#include "coordinator/pack.h"
 #include "coordinator/registry.h"
 #include "coordinator/runner.h"
 #include "coordinator/session.h"
@@ -19,6 +20,7 @@ struct cached {
 	size_t size_bytes;
 	uint64_t at_ms;
 	struct hash digest; /* SHA-256 of the text */
+	struct pack pack;   /* zeroed until somebody wants it */
 };
 
 struct coordinator {

@@ -21,6 +21,7 @@
 #include "coordinator/identity.h"
 #include "coordinator/keeper.h"
 #include "coordinator/log_chain.h"
+#include "coordinator/reply.h"
 #include "coordinator/resident.h"
 #include "coordinator/sockets.h"
 #include "sys/crypto.h"
@@ -238,7 +239,7 @@ close_all(struct coordinator *c)
 	log_chain_close(c->log_chain);
 	store_close(c->store);
 	identity_close(c->identity);
-	free(c->state.text);
+	cached_free(&c->state);
 	free(c->incidents.text);
 	free(c->topology.text);
 	free(c->peers.text);

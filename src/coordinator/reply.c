@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/hex.h"
+#include "coordinator/pack.h"
 #include "coordinator/reply.h"
 #include "sys/crypto.h"
 
@@ -95,18 +96,113 @@ reply_and_cache(
 	cache(c, cached, reply);
 }
 
-void
-reply_text_and_cache(const struct coordinator *c, struct cached *cached, struct json_text *text,
-    struct http_reply *reply)
+bool
+reply_may_pack(const struct http_request *request)
 {
-	if (text->failed) {
-		json_text_free(text);
+	const char *named = http_header(request, "Accept-Encoding");
+
+	if (named == NULL || (named = strcasestr(named, "gzip")) == NULL)
+		return false;
+	named += strlen("gzip");
+	named += strspn(named, " \t");
+	if (*named != ';')
+		return true;
+	named += strcspn(named, "=,");
+	return *named != '=' || strtod(named + 1, NULL) > 0;
+}
+
+static void
+say_packed(struct http_reply *reply, uint8_t *bytes, size_t size_bytes)
+{
+	size_t n = 0;
+
+	if (!reply->is_static)
+		free(reply->body);
+	reply->body = bytes;
+	reply->body_bytes = size_bytes;
+	reply->is_static = false;
+	reply->body_digest = NULL;
+	while (reply->fields[n].name != NULL)
+		n++;
+	reply->fields[n] = (struct http_field){ "Content-Encoding", "gzip" };
+	reply->fields[n + 1] = (struct http_field){ "Vary", "Accept-Encoding" };
+}
+
+void
+reply_pack(const struct http_request *request, struct http_reply *reply)
+{
+	struct pack pack = { 0 };
+	uint8_t *bytes;
+	size_t size_bytes;
+
+	/* Without memory it goes out as it is. */
+	if (reply->status == 200 && reply->body_bytes >= LIMIT_PACK_FROM_BYTES &&
+	    reply_may_pack(request) && pack_make(reply->body, reply->body_bytes, &pack) == ERR_OK &&
+	    pack_join("", 0, &pack, &bytes, &size_bytes) == ERR_OK)
+		say_packed(reply, bytes, size_bytes);
+	pack_free(&pack);
+}
+
+/* Head and tail in one piece. */
+static void
+answer_plain(const struct json_text *head, const struct cached *tail, struct http_reply *reply)
+{
+	char *text = malloc(head->size_bytes + tail->size_bytes + 1);
+
+	if (text == NULL) {
 		refuse_no_memory(reply);
 		return;
 	}
-	reply_text(reply, TYPE_JSON, text->bytes, text->size_bytes);
+	memcpy(text, head->bytes, head->size_bytes);
+	memcpy(text + head->size_bytes, tail->text, tail->size_bytes);
+	reply_text(reply, TYPE_JSON, text, head->size_bytes + tail->size_bytes);
+}
+
+bool
+cached_is_fresh(const struct coordinator *c, const struct cached *cached)
+{
+	return registry_count(c->registry) > LIMIT_STATE_NODES && cached->text != NULL &&
+	       cached->at_ms + LIMIT_STATE_MS > loop_now_ms();
+}
+
+void
+cached_take(struct cached *cached, struct json_text *text)
+{
+	cached_free(cached);
+	*cached = (struct cached){
+		.text = text->bytes, .size_bytes = text->size_bytes, .at_ms = loop_now_ms()
+	};
 	*text = (struct json_text){ 0 };
-	cache(c, cached, reply);
+}
+
+void
+cached_free(struct cached *cached)
+{
+	free(cached->text);
+	pack_free(&cached->pack);
+	*cached = (struct cached){ 0 };
+}
+
+void
+reply_headed(const struct http_request *request, const struct json_text *head, struct cached *tail,
+    struct http_reply *reply)
+{
+	uint8_t *bytes;
+	size_t size_bytes;
+
+	if (head->failed || tail->text == NULL) {
+		refuse_no_memory(reply);
+		return;
+	}
+	reply->status = 200;
+	reply->type = TYPE_JSON;
+	if (reply_may_pack(request) &&
+	    (tail->pack.bytes != NULL ||
+	        pack_make(tail->text, tail->size_bytes, &tail->pack) == ERR_OK) &&
+	    pack_join(head->bytes, head->size_bytes, &tail->pack, &bytes, &size_bytes) == ERR_OK)
+		say_packed(reply, bytes, size_bytes);
+	else
+		answer_plain(head, tail, reply);
 }
 
 void

@@ -18,9 +18,19 @@ void reply_json(struct http_reply *, json_t *);
  */
 bool reply_cached(const struct coordinator *, const struct cached *, struct http_reply *);
 void reply_and_cache(const struct coordinator *, struct cached *, json_t *, struct http_reply *);
+/* Is it new enough to be served again?  Else compose it and give it to cached_take(). */
+bool cached_is_fresh(const struct coordinator *, const struct cached *);
 /* Empties the text. */
-void reply_text_and_cache(const struct coordinator *, struct cached *, struct json_text *,
+void cached_take(struct cached *, struct json_text *);
+void cached_free(struct cached *);
+/* One answer of two parts: what is for this reader, and what is for all. */
+void reply_headed(const struct http_request *, const struct json_text *head, struct cached *tail,
     struct http_reply *);
+
+/* RFC 9110, section 12.5.3: is gzip named, and not with a weight of nothing? */
+bool reply_may_pack(const struct http_request *);
+/* Pack a body that is worth it, for who takes it so. */
+void reply_pack(const struct http_request *, struct http_reply *);
 /* Takes text, from malloc. */
 void reply_text(struct http_reply *, const char *type, char *text, size_t size_bytes);
 

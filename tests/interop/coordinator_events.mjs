@@ -3,8 +3,10 @@
 // usage: node coordinator_events.mjs DIRECTORY-OF-BINARIES
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { Coordinator, Key, Node, makeMesh, syncItems, windowNow } from './mesh.mjs';
 
 const bin = process.argv[2];
@@ -78,6 +80,21 @@ test('a snapshot has every column for every node, and what it is of', async () =
 	assert.ok(s.nodes.zone.every((z) => s.zones[z] !== undefined));
 	assert.deepEqual([s.incidents, s.threats, s.blocked], [[], [], []]);
 	assert.equal(s.me.role, 'viewer');
+});
+
+test('packed or not, a snapshot is the same, and only packed for who asks for it', async () => {
+	const plain = await c.get('/api/v1/state'), packed = await new Promise((done) => {
+		http.get({ port: c.port, path: '/api/v1/state', headers: { host: c.authority, 'accept-encoding': 'br, gzip' } }, (answer) => {
+			const parts = [];
+			answer.on('data', (part) => parts.push(part)).on('end', () => done({ headers: answer.headers, body: Buffer.concat(parts) }));
+		});
+	});
+	assert.equal(plain.headers['content-encoding'], undefined);
+	assert.equal(packed.headers['content-encoding'], 'gzip');
+	const digest = createHash('sha256').update(packed.body).digest('base64');
+	assert.equal(packed.headers['content-digest'], `sha-256=:${digest}:`);
+	const strip = (text) => ({ ...JSON.parse(text), t: 0 });
+	assert.deepEqual(strip(gunzipSync(packed.body)), strip(plain.text));
 });
 
 test('how a node is comes within its interval, once, and as the snapshot has it', async () => {
