@@ -231,10 +231,13 @@ old_disk_end(struct sim *s, struct prng *prng)
 	trace_line(&s->trace, s->now_ms, "n%zu: an old snapshot of its disk is put in", index);
 }
 
+/* The same one each time: a mesh of clones has nobody left who may sign. */
 static void
 clone_fault_begin(struct sim *s, struct prng *prng)
 {
-	clone_begin(s, befall(s, FAULT_CLONE, prng), prng);
+	if (s->counts.faults[FAULT_CLONE] == 1)
+		befall(s, FAULT_CLONE, prng);
+	clone_begin(s, s->schedule->host[FAULT_CLONE], prng);
 }
 
 static void

@@ -196,8 +196,11 @@ healing_check(struct sim *s)
 	 * What a clock that was ahead signed is refused until its time has come; its
 	 * author lets go of it after ten minutes, who took it then ten minutes later.
 	 * And where two hosts had one feed, some refuse as played back what others
-	 * took, and nobody need hold what contradicts it any more.
+	 * took, and nobody need hold what contradicts it any more.  Likewise what a
+	 * liar wrote 1,024 sequences ago.
 	 */
+	if (truth_has_adversary(s, ADVERSARY_STUFF) || truth_has_adversary(s, ADVERSARY_FLOOD))
+		within_ms = 2 * LIMIT_RELAYED_MS + AGREE_MS;
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
 		if (truth_of(s, i)->jumped || truth_of(s, i)->forked ||
 		    s->authority->members[i].key_stolen)

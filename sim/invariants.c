@@ -271,6 +271,8 @@ invariants_delivered(struct sim *s, size_t host, size_t from, const struct paylo
 	for (size_t i = 0; i < p->record_count; i++)
 		truth_reached(s, host, p->records[i]);
 	isolation_delivered(s, host, p);
+	if (is_judged(s, host))
+		fork_delivered(s, host, p);
 }
 
 void
@@ -317,6 +319,7 @@ invariants_step(struct sim *s, size_t host)
 	    host_unix_ms(s, h) > AUTHORITY_TIME_MS + s->now_ms + LIMIT_CLOCK_SKEW_MS)
 		truth_of(s, host)->jumped = true;
 	isolation_step(s, host);
+	fork_step(s, host);
 	admission_step(s, host);
 	if (h->dirty)
 		bounds_step(s, host);
@@ -336,6 +339,7 @@ invariants_booted(struct sim *s, size_t host)
 	truth_of(s, host)->booted_ms = s->now_ms;
 	isolation_booted(s, host);
 	admission_booted(s, host);
+	fork_booted(s, host);
 }
 
 void

@@ -13,6 +13,7 @@
  *  8  nothing before first sync                           invariant_isolation.c
  *  9  order and repetition do not matter                  invariant_order.c
  * 10  nobody honest contradicts itself                    invariant_feed.c
+ *     who does, is convicted                              invariant_fork.c
  * 11  votes cannot dissolve the mesh                      invariant_votes.c
  * 12  evidence leads to a certificate                     invariant_healing.c
  * 13  outsiders' touches accuse no member                 invariant_feed.c

@@ -40,6 +40,7 @@ struct given {
 	uint32_t over;       /* rounds below are over */
 	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
+	uint64_t proof_ms;   /* there has to be a Proof by then (invariant_fork.c); likewise */
 	uint64_t incarnation, newest; /* of its feed, what was taken from it */
 	uint64_t taken, filled_ms;    /* a bucket, in thousandths */
 	uint64_t grounds_ms; /* something about it came then: what a step makes of several entries is not judged */
@@ -144,6 +145,10 @@ void admission_draft(struct sim *, size_t host, const struct entry *);
 void admission_enforced(struct sim *, size_t host, const struct core_action *);
 void admission_step(struct sim *, size_t host);
 void admission_booted(struct sim *, size_t host);
+/* A host was brought an entry that contradicts one that it holds: the Proof follows. */
+void fork_delivered(struct sim *, size_t host, const struct payload *);
+void fork_step(struct sim *, size_t host);
+void fork_booted(struct sim *, size_t host);
 void healing_check(struct sim *);
 
 #endif
