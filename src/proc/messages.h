@@ -27,7 +27,7 @@ enum role_id {
 	ROLE_ENGINE = 6,
 	ROLE_ADVICE = 7,
 	ROLE_ANALYSER = 8,
-	ROLE_HOOKS = 9, /* but for this one: it stays what phalanxd was started as */
+	ROLE_HOOKS = 9, /* the last, and none of its own: it stays what phalanxd was started as */
 	ROLE_ID_COUNT
 };
 

@@ -181,8 +181,8 @@ files_uids_usable(uint32_t uid_base)
 	    !capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID) ||
 	    !capng_have_capability(CAPNG_EFFECTIVE, CAP_CHOWN))
 		why = "phalanxd may not change uids";
-	else if (!mapped("/proc/self/uid_map", uid_base, ROLE_ID_COUNT) ||
-	         !mapped("/proc/self/gid_map", uid_base, ROLE_ID_COUNT) || setgroups_denied())
+	else if (!mapped("/proc/self/uid_map", uid_base, ROLE_HOOKS) ||
+	         !mapped("/proc/self/gid_map", uid_base, ROLE_HOOKS) || setgroups_denied())
 		why = "this user namespace does not map them";
 	if (why != NULL)
 		log_warn("uid_base %u is not used, every process runs as uid %u: %s; Landlock and "
