@@ -11,7 +11,7 @@ fi
 echo "The five nodes of compose.yaml, in their images, run as uid 8790 with NET_ADMIN alone, cut an attacked one off and take it back."
 export STAND_IN STAND_IN_RELAY=$1 STAND_IN_BUILD=$2 PATH=$here/stand-in:$PATH PORT=8090
 STAND_IN=$(mktemp -d "${TMPDIR:-/tmp}/phalanx-compose.XXXXXX")
-lab=$here/../../packaging/docker/lab
+lab() { make -s --no-print-directory -C "$here/../.." DOCKER=1 "$@"; }
 ended() {
 	local status=$?
 	trap - EXIT
@@ -48,7 +48,7 @@ privileges() { # SERVICE: uid, capabilities of its first process
 	docker compose exec -T "$1" grep -hE '^(Uid|CapPrm|CapBnd|NoNewPrivs):' /proc/1/status | tr -s '\t\n' ' '
 }
 
-"$lab" up >/dev/null || fail "make up"
+lab up >/dev/null || fail "make up"
 step "make up DOCKER=1 comes back"
 all_healthy() { [ "$(docker compose ps | grep -c ' running healthy$')" = 11 ]; }
 expect 20 "coordinator, nodes and analysers are healthy by their own checks" all_healthy
@@ -68,7 +68,7 @@ step "a node has NET_ADMIN and nothing else, coordinator and analyser have nothi
 step "its root is read-only, and no other's key is in it"
 [ "$(docker compose exec -T node-a phalanx --json status | jq -r '"\(.mode) \(.links)"')" = "enforce 4" ] || fail "node-a enforces"
 
-"$lab" attack a >"$STAND_IN/said" 2>&1 || fail "make attack: $(<"$STAND_IN/said")"
+lab attack NODE=a >"$STAND_IN/said" 2>&1 || fail "make attack: $(<"$STAND_IN/said")"
 grep -q '^node-a  quarantined' "$STAND_IN/said" || fail "make attack: $(<"$STAND_IN/said")"
 for letter in b c d e; do
 	expect 5 "node-$letter holds node-a quarantined" eval "docker compose exec -T node-$letter phalanx --json incidents |
@@ -78,18 +78,18 @@ done
 expect 5 "node-a's own check says that it needs a person" in_state node-a unhealthy
 expect 5 "node-b goes on" in_state node-b healthy
 
-"$lab" restart >/dev/null || fail "make restart"
+lab restart >/dev/null || fail "make restart"
 expect 10 "every process stopped when asked to; a restart keeps the quarantine" topology node-a quarantined
-"$lab" release a "seen to" || fail "make release"
+lab release NODE=a REASON="seen to" || fail "make release"
 expect 10 "the operator's release readmits it" topology node-a healthy
 expect 10 "and its own check agrees" in_state node-a healthy
 
-PARALLEL=1 "$lab" attack lateral e >/dev/null 2>&1 || fail "make attack-lateral"
+lab attack-lateral FROM=e PARALLEL=1 >/dev/null 2>&1 || fail "make attack-lateral"
 expect 10 "a scan from within node-e severs it by certificate" topology node-e quarantined
-"$lab" topology | jq -e '.nodes | length == 5' >/dev/null || fail "make topology"
-"$lab" report | jq -e '.events | length > 0' >/dev/null || fail "make report"
-"$lab" status | grep "node       node-c" >/dev/null || fail "make status"
-"$lab" logs b | grep incident= >/dev/null || fail "make logs-node"
-"$lab" down || fail "make down"
+lab topology | jq -e '.nodes | length == 5' >/dev/null || fail "make topology"
+lab report | jq -e '.events | length > 0' >/dev/null || fail "make report"
+lab status topology report | grep "node       node-c" >/dev/null || fail "make status"
+lab logs-node NODE=b | grep incident= >/dev/null || fail "make logs-node"
+lab down || fail "make down"
 step "make down ends all of it"
 [ ! -e "$STAND_IN/volumes" ] || fail "make down leaves volumes"
