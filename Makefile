@@ -16,7 +16,7 @@ lab = $(if $(DOCKER),packaging/docker/lab $(1),$(2))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral release demo-30 showcase walkthrough test unit bench sweep mutants soak lint
+        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench sweep mutants soak lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ attack-lateral: ## a node's own shell scans the others (FROM=e, PARALLEL=1 at on
 
 release: ## the operator readmits a node (NODE=a, REASON="…", OVERTURNED=1)
 	@OVERTURNED=$(OVERTURNED) $(call lab,release,lab/release) $(or $(NODE),$(error Whom?  make release NODE=a)) $(if $(REASON),"$(REASON)")
+
+dashboard: ## a link that signs in at the page; releases asked there are confirmed here
+	@$(call lab,dashboard,lab/dashboard)
 
 demo-30: build ## 30 nodes, one attacked and replaced (KEEP=1 keeps them, BENCH=1 measures them)
 	@KEEP=$(KEEP) BENCH=$(BENCH) lab/demo-30

@@ -283,6 +283,7 @@
 #define LIMIT_ASK_MS             (5 * 60 * 1000)
 #define LIMIT_LISTEN_MS          8000 /* a wait for an ask; below LIMIT_HTTP_REQUEST_MS */
 #define LIMIT_LISTEN_GAP_MS      5000 /* between two waits */
+#define LIMIT_WEB_MS             5000 /* phalanx dashboard waits so long for an answer */
 #define LIMIT_EVICTED            64   /* entries in one step */
 
 #endif

@@ -14,13 +14,19 @@ cli_print_json(json_t *j)
 }
 
 void
-cli_print_escaped(const char *text)
+cli_escape(FILE *out, const char *text)
 {
 	const unsigned char *at;
 
 	for (at = (const unsigned char *)text; *at != '\0'; at++)
 		if (*at >= 0x20 && *at < 0x7f)
-			putchar(*at);
+			(void)fputc(*at, out);
 		else
-			printf("\\x%02x", *at);
+			(void)fprintf(out, "\\x%02x", *at);
+}
+
+void
+cli_print_escaped(const char *text)
+{
+	cli_escape(stdout, text);
 }

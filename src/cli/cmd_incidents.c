@@ -22,26 +22,6 @@ is_incident(const struct msg_member *m)
 	       m->precaution_stood_down || (m->strength > STRENGTH_HOLD && !m->is_self);
 }
 
-static const char *
-ground(const struct msg_member *m)
-{
-	if (m->proven)
-		return "proof: it signed two histories";
-	if (m->confessed)
-		return "confession";
-	if (m->certified)
-		return "quorum certificate";
-	if (m->precaution_stands)
-		return "precaution";
-	if (m->restricted)
-		return "restricted: witnesses agree (10 min)";
-	if (m->precaution_stood_down)
-		return "precaution, stood down: too many stand";
-	if (m->strength > STRENGTH_HOLD)
-		return "touched a decoy here (local, 15 min)";
-	return "accused, no quorum yet";
-}
-
 /* What the analyser made of it, the latest; NULL: nothing. */
 static const struct msg_judged *
 opinion_of(const struct msg_member *m)
@@ -82,10 +62,11 @@ to_json(const struct msg_member *m)
 	control_time(m->since_ms, since);
 	return json_pack("{ss ss ss ss ss ss sI sI sI ss sb sI sI so}", "incident", incident,
 	    "subject", m->name, "id", id, "status", control_status_text(m->status), "ground",
-	    ground(m), "held", control_strength_text(m->strength), "round", (json_int_t)m->round,
-	    "witnesses", (json_int_t)m->statements, "votes", (json_int_t)m->votes, "since", since,
-	    "release_asked", m->release_asked, "release_votes", (json_int_t)m->release_votes,
-	    "needed", (json_int_t)m->needed, "opinion", opinion_to_json(opinion_of(m)));
+	    control_ground_text(m), "held", control_strength_text(m->strength), "round",
+	    (json_int_t)m->round, "witnesses", (json_int_t)m->statements, "votes",
+	    (json_int_t)m->votes, "since", since, "release_asked", m->release_asked,
+	    "release_votes", (json_int_t)m->release_votes, "needed", (json_int_t)m->needed,
+	    "opinion", opinion_to_json(opinion_of(m)));
 }
 
 static void
@@ -116,7 +97,7 @@ print_text(const struct control_answer *answer)
 		hex_format(m->incident.bytes, sizeof(m->incident.bytes), incident);
 		control_time(m->since_ms, since);
 		printf("%s  %s  %s\n", incident, m->name, control_status_text(m->status));
-		printf("  ground    %s\n  held      %s\n", ground(m),
+		printf("  ground    %s\n  held      %s\n", control_ground_text(m),
 		    control_strength_text(m->strength));
 		printf("  witnesses %u, votes %u, round %u, since %s\n", m->statements, m->votes,
 		    m->round, since);

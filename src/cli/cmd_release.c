@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
-#include "cli/control.h"
-#include "cli/release_entry.h"
+#include "cli/release_ask.h"
 #include "core/roster.h"
 #include "sys/wholefile.h"
 
@@ -40,81 +39,7 @@ refuse(const char *name, const char *why)
 	return EXIT_FAILED;
 }
 
-/* ---- who, and whom ------------------------------------------------------------------ */
-
-static const struct msg_member *
-find_name(const struct control_answer *answer, const char *name)
-{
-	for (size_t i = 0; i < answer->member_count; i++)
-		if (strcmp(answer->members[i].name, name) == 0)
-			return &answer->members[i];
-	return NULL;
-}
-
-static const struct msg_member *
-find_operator(const struct control_answer *answer, const struct release_key *key)
-{
-	struct public_key public;
-
-	release_key_public(key, &public);
-	for (size_t i = 0; i < answer->member_count; i++)
-		if (memcmp(answer->members[i].key.bytes, public.bytes, sizeof(public.bytes)) == 0)
-			return &answer->members[i];
-	return NULL;
-}
-
-/* NULL: a Release can lift what stands. */
-static const char *
-hindrance(const struct msg_member *m)
-{
-	if (m == NULL)
-		return "no such member; phalanx peers lists them";
-	if (m->role != ROLE_NODE)
-		return "is no node: nothing can stand against it";
-	if (m->confessed || m->proven)
-		return m->confessed
-		           ? "it has confessed: this identity never comes back.  Give the host a "
-		             "new "
-		             "one: stop it, put its state directory aside, phalanx ca request "
-		             "there, "
-		             "then phalanx ca enrol and phalanx ca epoch"
-		           : "it signed two histories, and the proof is held by all: this identity "
-		             "never comes back.  Give the host a new one: stop it, put its state "
-		             "directory aside, phalanx ca request there, then phalanx ca enrol and "
-		             "phalanx ca epoch";
-	if (!m->has_certificate && m->report_sequence == 0)
-		return m->strength > STRENGTH_HOLD
-		           ? "no certificate and no report of its own stands: what holds it ends "
-		             "by "
-		             "itself within 15 minutes; phalanx incidents shows it"
-		           : "nothing stands against it";
-	return NULL;
-}
-
-static const char *
-operator_fault(const struct msg_member *by)
-{
-	if (by == NULL)
-		return "this key is not enrolled in the mesh, or the node has an older roster: "
-		       "phalanx ca request --role operator, ca enrol --role operator, ca epoch; "
-		       "then phalanx submit the new roster";
-	if (by->role != ROLE_OPERATOR)
-		return "this key is enrolled, but not as an operator";
-	return NULL;
-}
-
 /* ---- the daemon ------------------------------------------------------------------------ */
-
-static bool
-look(const char *path, struct control_answer *out)
-{
-	struct control_answer status;
-
-	if (!control_try(path, ASK_STATUS, &status) || !control_try(path, ASK_MEMBERS, out))
-		return false;
-	out->status = status.status;
-	return true;
-}
 
 static void
 pause_ms(long ms)
@@ -135,8 +60,8 @@ await(const struct config *config, const struct release_options *o, uint32_t rou
 		struct control_answer answer = { 0 };
 		const struct msg_member *m;
 
-		if (look(config->control_socket, &answer) &&
-		    (m = find_name(&answer, o->name)) != NULL)
+		if (release_look(config->control_socket, &answer) &&
+		    (m = release_find(&answer, o->name)) != NULL)
 			*seen = *m;
 		free(answer.members);
 		if (seen->round > round)
@@ -174,17 +99,9 @@ submit(const struct cli *cli, const struct config *config, const struct release_
     const struct msg_member *subject, struct span envelope)
 {
 	struct msg_member seen = *subject;
-	int fd = control_dial(config->control_socket);
-	enum err err;
 
-	if (fd == -1)
+	if (!release_submit(config->control_socket, envelope))
 		return EXIT_FAILED;
-	err = control_submit(fd, MSG_SUBMIT, NULL, 0, envelope.data, envelope.size_bytes);
-	close(fd);
-	if (err != ERR_OK) {
-		fprintf(stderr, "phalanx release: the node refuses it: %s\n", err_text(err));
-		return EXIT_FAILED;
-	}
 	return report(cli, o, await(config, o, subject->round, &seen), &seen);
 }
 
@@ -214,13 +131,13 @@ release(const struct cli *cli, const struct config *config, const struct release
 	if ((fd = control_dial(config->control_socket)) == -1)
 		return EXIT_FAILED;
 	close(fd);
-	if (!look(config->control_socket, &answer))
+	if (!release_look(config->control_socket, &answer))
 		return refuse(config->control_socket, "the daemon does not answer");
-	by = find_operator(&answer, key);
-	subject = find_name(&answer, o->name);
-	if ((fault = operator_fault(by)) != NULL)
+	by = release_find_operator(&answer, key);
+	subject = release_find(&answer, o->name);
+	if ((fault = release_operator_fault(by)) != NULL)
 		status = refuse(o->key, fault);
-	else if ((fault = hindrance(subject)) != NULL)
+	else if ((fault = release_hindrance(subject)) != NULL)
 		status = refuse(o->name, fault);
 	else if (release_entry_sign(key, &answer.status, by, subject, o->kind, o->reason, bytes,
 	             &envelope.size_bytes))

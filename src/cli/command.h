@@ -6,6 +6,7 @@
 #define CLI_COMMAND_H
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include "sys/config.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -32,6 +33,7 @@ int cmd_release(const struct cli *, int argc, char **argv);
 int cmd_submit(const struct cli *, int argc, char **argv);
 int cmd_reload(const struct cli *, int argc, char **argv);
 int cmd_coordinator(const struct cli *, int argc, char **argv);
+int cmd_dashboard(const struct cli *, int argc, char **argv);
 int cmd_unlock(const struct cli *, int argc, char **argv);
 int cmd_doctor(const struct cli *, int argc, char **argv);
 
@@ -41,5 +43,6 @@ int cli_config(const struct cli *, struct config *out);
 int cli_print_json(json_t *);
 /* Text of strangers: what is not printable ASCII as \xHH, so that no terminal obeys it. */
 void cli_print_escaped(const char *);
+void cli_escape(FILE *, const char *);
 
 #endif

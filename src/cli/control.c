@@ -247,6 +247,26 @@ control_status_text(uint32_t status)
 }
 
 const char *
+control_ground_text(const struct msg_member *m)
+{
+	if (m->proven)
+		return "proof: it signed two histories";
+	if (m->confessed)
+		return "confession";
+	if (m->certified)
+		return "quorum certificate";
+	if (m->precaution_stands)
+		return "precaution";
+	if (m->restricted)
+		return "restricted: witnesses agree (10 min)";
+	if (m->precaution_stood_down)
+		return "precaution, stood down: too many stand";
+	if (m->strength > STRENGTH_HOLD)
+		return "touched a decoy here (local, 15 min)";
+	return "accused, no quorum yet";
+}
+
+const char *
 control_trust_text(uint32_t trust)
 {
 	switch (trust) {

@@ -36,6 +36,8 @@ int control_print_members(const struct control_answer *, json_t *(*fn)(const str
 const char *control_strength_text(uint32_t strength);
 const char *control_status_text(uint32_t status);
 const char *control_effective_text(uint32_t mode);
+/* On what grounds something stands against it, in a few words. */
+const char *control_ground_text(const struct msg_member *);
 /* What the coordinator's last answer was worth. */
 const char *control_trust_text(uint32_t trust);
 /* "2026-11-22T12:00:00Z"; "-" for 0.  out: at least 24 bytes. */

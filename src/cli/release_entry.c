@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "sys/crypto.h"
 
 #define PATH_BYTES     4096
 #define SEQUENCE_BYTES 24
@@ -16,7 +17,7 @@
 struct release_key {
 	struct secret_key *key;
 	char sequence_path[PATH_BYTES + 16];
-	int sequence_fd; /* locked */
+	int sequence_fd; /* locked while one is taken */
 };
 
 static bool
@@ -40,15 +41,10 @@ key_path(const char *path, char out[PATH_BYTES])
 }
 
 static bool
-lock_sequence(struct release_key *k)
+open_sequence(struct release_key *k)
 {
 	k->sequence_fd = open(k->sequence_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (k->sequence_fd == -1)
-		return complain(k->sequence_path, strerror(errno));
-	if (flock(k->sequence_fd, LOCK_EX | LOCK_NB) == -1)
-		return complain(
-		    k->sequence_path, "another phalanx release uses this key; try again");
-	return true;
+	return k->sequence_fd != -1 || complain(k->sequence_path, strerror(errno));
 }
 
 bool
@@ -68,7 +64,7 @@ release_key_open(const char *path, struct release_key **out)
 		goto fail;
 	}
 	(void)snprintf(k->sequence_path, sizeof(k->sequence_path), "%s.sequence", file);
-	if (!lock_sequence(k))
+	if (!open_sequence(k))
 		goto fail;
 	*out = k;
 	return true;
@@ -84,7 +80,7 @@ release_key_close(struct release_key *k)
 	if (k == NULL)
 		return;
 	if (k->sequence_fd != -1)
-		close(k->sequence_fd); /* and with it the lock */
+		close(k->sequence_fd);
 	identity_free(k->key);
 	free(k);
 }
@@ -102,7 +98,7 @@ release_key_public(const struct release_key *k, struct public_key *out)
  * still does not go back.  On disk before anything is signed with it.
  */
 static bool
-take_sequence(struct release_key *k, uint64_t now_ms, uint64_t *out)
+next_sequence(struct release_key *k, uint64_t now_ms, uint64_t *out)
 {
 	char text[SEQUENCE_BYTES] = "";
 	uint64_t last = 0, next;
@@ -120,6 +116,18 @@ take_sequence(struct release_key *k, uint64_t now_ms, uint64_t *out)
 		return complain(k->sequence_path, strerror(errno));
 	*out = next;
 	return true;
+}
+
+static bool
+take_sequence(struct release_key *k, uint64_t now_ms, uint64_t *out)
+{
+	bool taken;
+
+	if (flock(k->sequence_fd, LOCK_EX) == -1)
+		return complain(k->sequence_path, strerror(errno));
+	taken = next_sequence(k, now_ms, out);
+	(void)flock(k->sequence_fd, LOCK_UN);
+	return taken;
 }
 
 /* ---- the entry ------------------------------------------------------------------- */
@@ -172,4 +180,26 @@ release_entry_sign(struct release_key *k, const struct msg_status *status,
 	return err == ERR_OK ||
 	       complain(
 	           "--reason", err == ERR_MALFORMED ? "plain UTF-8 text, please" : err_text(err));
+}
+
+/* ---- requests to the coordinator ---------------------------------------------------- */
+
+bool
+release_key_sign_request(
+    const struct release_key *k, struct http_signature_input *about, struct http_signed *out)
+{
+	char base[HTTP_SIGNATURE_BASE_BYTES];
+	struct public_key public;
+	struct signature signature;
+	struct hash hash;
+	size_t chars;
+
+	release_key_public(k, &public);
+	crypto_sodium()->sha256(NULL, "", public.bytes, sizeof(public.bytes), &hash);
+	memcpy(about->key_id, hash.bytes, sizeof(about->key_id));
+	if (http_signature_base(about, base, &chars) != ERR_OK)
+		return false;
+	identity_sign(k->key, "", (const uint8_t *)base, chars, &signature);
+	return http_signature_headers(
+	           about, signature.bytes, out->digest, out->input, out->value) == ERR_OK;
 }

@@ -3,12 +3,14 @@
  *
  * The operator's key lies on the operator's machine; a file beside it says
  * which sequence was used last, and is locked while one is taken: one key
- * never signs two entries under one sequence.
+ * never signs two entries under one sequence.  What the key signs is composed
+ * here, an entry or an HTTP request, and one never passes for the other.
  * Spec: docs/protocol.md, "Release"; docs/operations.md, "Release".
  */
 #ifndef CLI_RELEASE_ENTRY_H
 #define CLI_RELEASE_ENTRY_H
 #include "core/message.h"
+#include "http/signature.h"
 #include "proc/messages.h"
 #include "sys/identity.h"
 
@@ -27,5 +29,14 @@ void release_key_public(const struct release_key *, struct public_key *out);
 bool release_entry_sign(struct release_key *, const struct msg_status *,
     const struct msg_member *by, const struct msg_member *subject, enum release_kind,
     const char *reason, uint8_t *out, size_t *size_bytes);
+
+struct http_signed {
+	char digest[HTTP_SIGNATURE_HEADER_BYTES], input[HTTP_SIGNATURE_HEADER_BYTES],
+	    value[HTTP_SIGNATURE_HEADER_BYTES];
+};
+
+/* RFC 9421, for the coordinator; fills in the keyid.  false: nothing that can be signed. */
+bool release_key_sign_request(const struct release_key *, struct http_signature_input *,
+    struct http_signed *out);
 
 #endif
