@@ -1,6 +1,8 @@
 // dom: building and updating elements without ever parsing markup.
 const SVG = 'http://www.w3.org/2000/svg';
 
+export const byId = (id) => document.getElementById(id);
+
 export function h(tag, attributes = {}, ...children) {
 	return fill(document.createElement(tag), attributes, children);
 }
@@ -16,9 +18,17 @@ function fill(element, attributes, children) {
 	return element;
 }
 
-// Text nodes that have not changed are left alone: selections survive.
+// Text that has not changed is left alone: selections survive.
 export function say(element, text) {
 	if (element.textContent !== text) element.textContent = text;
+}
+
+// What has not changed since the last time is not built again.
+export function once(element, look, build) {
+	const key = typeof look === 'string' ? look : JSON.stringify(look);
+	if (element.dataset.look === key) return;
+	element.dataset.look = key;
+	element.replaceChildren(...build());
 }
 
 // One child a key, reused between updates, in the order of items.
@@ -39,4 +49,10 @@ export function keyed(parent, items, keyOf, create, update) {
 		else parent.insertBefore(child, place);
 	}
 	for (const child of known.values()) child.remove();
+}
+
+export function download(name, type, text) {
+	const link = h('a', { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }

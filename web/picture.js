@@ -1,92 +1,368 @@
-// picture: a ring of names up to 60 nodes, a grid of cells above.  Positions
-// follow the order of nodes alone, so nothing jumps between two looks.
-import { keyed, s, say } from './dom.js';
-import { shape } from './marks.js';
+// picture: two canvases.  The lower one holds the nodes and is drawn when they
+// change; the upper one holds what moves: pulses, votes, hover.  A calm mesh
+// draws no frame at all.
+import { along, bend, lay } from './layout.js';
+import { CROSS, OUTLINE, STATES } from './marks.js';
+import { model, stateOf, zoneOf } from './model.js';
 import { visible } from './text.js';
 
-const W = 1000, H = 600, RX = 360, RY = 235, RING_MOST = 60;
+const HOT_MS = 10000, COOL_MS = 100; // pulses: every frame at first, then ten a second
+const FLIGHT_MS = 700, PULSE_MS = 2400, PULSES_MOST = 48, NAMES_MOST = 60;
+const outline = Object.fromEntries(STATES.map((state) => [state, new Path2D(OUTLINE[state])]));
+const cross = new Path2D(CROSS);
+const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-function place(i, n) {
-	if (n > RING_MOST) {
-		const columns = Math.ceil(Math.sqrt(n * W / H)), cell = W / columns;
-		const rows = Math.ceil(n / columns), tall = Math.min(cell, H / rows);
-		return { x: (i % columns + 0.5) * cell, y: (Math.floor(i / columns) + 0.5) * tall, r: Math.min(cell, tall) * 0.3 };
+const stage = document.getElementById('stage');
+const [lower, upper] = stage.querySelectorAll('canvas');
+const under = lower.getContext('2d'), over = upper.getContext('2d');
+
+let w = 0, h = 0;
+let places = null, view = 'ring';
+let look = { held: -1, hover: -1, cursor: -1, test: null, lines: [], subject: -1, lit: new Set() };
+let colours = {};
+let flights = []; // { from, to, good, start }
+let hot = 0, frame = 0, timer = 0;
+
+export function takeColours() {
+	const style = getComputedStyle(document.documentElement);
+	for (const name of ['back', 'panel', 'line', 'ink', 'soft', 'accent', 'calm', 'alert', 'cut', 'gone', 'on-shape', 'glow'])
+		colours[name] = style.getPropertyValue(`--${name}`).trim();
+	colours.state = { healthy: colours.calm, attacked: colours.alert, restricted: colours.cut, quarantined: colours.cut, unreachable: colours.gone };
+	colours.font = getComputedStyle(document.body).fontFamily;
+}
+
+function measure() {
+	const box = stage.getBoundingClientRect(), dpr = Math.min(2, devicePixelRatio || 1);
+	w = Math.max(200, Math.round(box.width));
+	h = Math.max(160, Math.round(box.height));
+	for (const [canvas, context] of [[lower, under], [upper, over]]) {
+		canvas.width = w * dpr;
+		canvas.height = h * dpr;
+		context.setTransform(dpr, 0, 0, dpr, 0, 0);
 	}
-	const angle = 2 * Math.PI * i / n - Math.PI / 2;
-	return { x: W / 2 + Math.cos(angle) * RX, y: H / 2 + Math.sin(angle) * RY, r: n > 30 ? 11 : 16, angle };
 }
 
-function label(at, n) {
-	if (n > RING_MOST) return { x: 0, y: at.r + 14, anchor: 'middle' };
-	const c = Math.cos(at.angle), r = at.r + 14;
-	const side = Math.abs(c) < 0.25 ? 'middle' : c > 0 ? 'start' : 'end';
-	return { x: side === 'middle' ? 0 : Math.sign(c) * r, y: side === 'middle' ? Math.sin(at.angle) * (r + 12) + 5 : 5, anchor: side };
+// Positions follow the nodes, the view and the surface, nothing else.
+export function replace(newView) {
+	view = newView;
+	if (view === 'table') return;
+	measure();
+	places = lay(view, { order: model.order, size: model.size, zoneOf }, w, h);
+	redraw();
 }
 
-// Names everywhere on a ring; in a grid only where something is the matter.
-function nameOf(node, n) {
-	return n <= RING_MOST || node.state !== 'healthy' && n <= 600 ? visible(node.name) : '';
+export const place = (i) => ({ x: places.x[i], y: places.y[i] });
+
+// ---- lower ---------------------------------------------------------------------
+
+function write(context, text, x, y, { align = 'center', colour = colours.ink, size = 12, weight = 400, room } = {}) {
+	context.font = `${weight} ${size}px ${colours.font}`;
+	context.textAlign = align;
+	context.textBaseline = 'middle';
+	context.fillStyle = colour;
+	let shown = text;
+	while (room && shown.length > 3 && context.measureText(shown).width > room) shown = `${shown.slice(0, -2).trimEnd()}…`;
+	context.fillText(shown, x, y);
+}
+
+function drawShape(context, state, x, y, r) {
+	context.save();
+	context.translate(x, y);
+	context.scale(r, r);
+	if (state === 'unreachable') {
+		context.lineWidth = Math.min(0.34, 2.4 / r);
+		context.strokeStyle = colours.gone;
+		context.stroke(outline[state]);
+	} else {
+		context.fillStyle = colours.state[state];
+		context.fill(outline[state]);
+	}
+	if (state === 'quarantined') {
+		context.lineWidth = 0.26;
+		context.lineCap = 'round';
+		context.strokeStyle = colours['on-shape'];
+		context.stroke(cross);
+	}
+	context.restore();
+}
+
+function glow(x, y, r, colour) {
+	const light = under.createRadialGradient(x, y, r * 0.5, x, y, r * 3.2);
+	light.addColorStop(0, colour);
+	light.addColorStop(1, 'transparent');
+	under.globalAlpha = Number(colours.glow) * under.globalAlpha;
+	under.fillStyle = light;
+	under.fillRect(x - r * 3.2, y - r * 3.2, r * 6.4, r * 6.4);
+}
+
+// Observe mode: a broken circle around it.  Drift: a mark at its shoulder.
+function drawSigns(i, x, y, r) {
+	if (model.mode[i] === 1) {
+		under.setLineDash([3, 3]);
+		under.lineWidth = 1.3;
+		under.strokeStyle = colours.soft;
+		under.beginPath();
+		under.arc(x, y, r * 1.65, 0, 7);
+		under.stroke();
+		under.setLineDash([]);
+	}
+	if (model.drift[i] === 1) {
+		under.fillStyle = colours.alert;
+		under.beginPath();
+		under.arc(x + r * 1.1, y - r * 1.1, Math.max(4.5, r * 0.5), 0, 7);
+		under.fill();
+		write(under, '!', x + r * 1.1, y - r * 1.1 + 0.5, { colour: colours.panel, size: Math.max(8, r * 0.85), weight: 800 });
+	}
+}
+
+// The score of a healthy node is its shade.
+const shade = (i) => 0.62 + 0.038 * Math.min(10, model.score[i]);
+
+function drawCells() {
+	const side = places.r * 2, gap = side >= 5 ? 1 : 0.5;
+	under.fillStyle = colours.calm;
+	let alpha = -1;
+	for (const i of model.order) {
+		if (stateOf(i) !== 'healthy') continue;
+		const want = look.test && !look.test(i) ? 0.1 : shade(i);
+		if (want !== alpha) under.globalAlpha = alpha = want;
+		under.fillRect(places.x[i] - places.r, places.y[i] - places.r, side - gap, side - gap);
+	}
+	under.globalAlpha = 1;
+}
+
+function abnormal() {
+	return model.order.filter((i) => stateOf(i) !== 'healthy' || model.drift[i] === 1 || model.mode[i] === 1);
+}
+
+function drawNode(i, r) {
+	const x = places.x[i], y = places.y[i], state = stateOf(i);
+	const pale = look.test && !look.test(i);
+	under.globalAlpha = pale ? 0.14 : 1;
+	if ((state === 'quarantined' || state === 'attacked') && !pale) glow(x, y, r, colours.state[state]);
+	under.globalAlpha = pale ? 0.14 : state === 'healthy' ? shade(i) + 0.1 : 1;
+	drawShape(under, state, x, y, r);
+	drawSigns(i, x, y, r);
+	under.globalAlpha = 1;
+}
+
+// Names where something is the matter, as long as they find room.
+function drawNames(list, r) {
+	const taken = [];
+	for (const i of list.slice(0, NAMES_MOST)) {
+		const text = visible(model.name[i]), x = places.x[i];
+		under.font = `650 12px ${colours.font}`;
+		const half = under.measureText(text).width / 2 + 3;
+		const middle = Math.min(Math.max(x, half + 2), w - half - 2);
+		for (const y of [places.y[i] - r - 11, places.y[i] + r + 12]) {
+			const box = [middle - half, y - 8, middle + half, y + 8];
+			if (y < 8 || y > h - 8 || taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1])) continue;
+			taken.push(box);
+			under.globalAlpha = 0.78;
+			under.fillStyle = colours.panel;
+			under.fillRect(box[0], box[1], box[2] - box[0], 16);
+			under.globalAlpha = 1;
+			write(under, text, middle, y, { weight: 650 });
+			break;
+		}
+	}
+}
+
+function drawRingName(i) {
+	const c = Math.cos(places.angle[i]), s = Math.sin(places.angle[i]), away = places.r + (stateOf(i) === 'healthy' ? 9 : 14);
+	const align = Math.abs(c) < 0.2 ? 'center' : c > 0 ? 'left' : 'right';
+	const x = places.x[i] + (align === 'center' ? 0 : Math.sign(c) * away), y = places.y[i] + (align === 'center' ? Math.sign(s) * (away + 6) : 0);
+	const room = align === 'center' ? 130 : Math.max(30, (c > 0 ? w - x : x) - 6);
+	under.globalAlpha = look.test && !look.test(i) ? 0.25 : 1;
+	write(under, visible(model.name[i]), x, y, { align, room, size: w < 480 ? 11 : 12.5, weight: stateOf(i) === 'healthy' ? 400 : 650 });
+	under.globalAlpha = 1;
+}
+
+function drawFrame() {
+	under.strokeStyle = colours.line;
+	under.lineWidth = 1;
+	for (const c of places.circles) {
+		under.beginPath();
+		under.arc(c.x, c.y, c.r, 0, 7);
+		under.stroke();
+	}
+	if (places.track) {
+		under.beginPath();
+		under.ellipse(places.track.x, places.track.y, places.track.rx, places.track.ry, 0, 0, 7);
+		under.stroke();
+	}
+	for (const label of places.labels)
+		write(under, `${visible(label.text) || 'no zone'} · ${label.n}`, label.x, label.y, { align: label.anchor, colour: colours.soft, size: 11.5, room: label.room });
+}
+
+function redraw() {
+	if (!places || view === 'table') return;
+	under.clearRect(0, 0, w, h);
+	drawFrame();
+	const odd = abnormal();
+	const isOdd = new Set(odd);
+	const r = places.r, big = places.cells ? Math.max(7, Math.min(r, 11)) : r * 1.15;
+	if (places.cells) drawCells();
+	else for (const i of model.order) if (!isOdd.has(i)) drawNode(i, r);
+	// The worst on top, and their names first.
+	odd.sort((a, b) => (stateOf(a) === 'quarantined') - (stateOf(b) === 'quarantined'));
+	for (const i of odd) drawNode(i, big);
+	if (places.angle && places.all) model.order.forEach(drawRingName);
+	else drawNames(odd.filter((i) => !look.test || look.test(i)).reverse(), big);
+	move();
+}
+
+// ---- upper ---------------------------------------------------------------------
+
+function circle(x, y, r, colour, width = 2) {
+	over.lineWidth = width;
+	over.strokeStyle = colour;
+	over.beginPath();
+	over.arc(x, y, r, 0, 7);
+	over.stroke();
 }
 
 function curve(from, to) {
-	const mx = (from.x + to.x) / 2, my = (from.y + to.y) / 2;
-	return `M${from.x} ${from.y}Q${(mx + W / 2) / 2} ${(my + H / 2) / 2} ${to.x} ${to.y}`;
+	const by = bend(from, to, { x: w / 2, y: h / 2 });
+	over.beginPath();
+	over.moveTo(from.x, from.y);
+	over.quadraticCurveTo(by.x, by.y, to.x, to.y);
+	over.stroke();
 }
 
-function drawNode(g, node, at, n, held) {
-	const look = `${node.state} ${n > RING_MOST}`;
-	g.setAttribute('transform', `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})`);
-	g.setAttribute('class', `node ${node.state}${held ? ' is-held' : ''}`);
-	g.setAttribute('aria-label', `${visible(node.name)}: ${node.state}`);
-	g.setAttribute('aria-pressed', String(held));
-	if (g.dataset.look !== look) {
-		g.dataset.look = look;
-		const halo = node.state === 'quarantined' || node.state === 'attacked';
-		const where = label(at, n);
-		g.replaceChildren(
-			...(halo ? [s('circle', { class: 'halo fresh', r: at.r * 2.1 })] : []),
-			s('circle', { class: 'reach', r: at.r * 1.7 }), ...shape(node.state, at.r),
-			s('text', { x: where.x, y: where.y, 'text-anchor': where.anchor }));
+// Edges of a full mesh say nothing; chords belong to the node in hand alone.
+function drawChords() {
+	if (view !== 'ring' || look.held < 0 || look.lines.length > 0) return;
+	over.strokeStyle = colours.soft;
+	over.lineWidth = 1;
+	over.globalAlpha = 0.35;
+	over.setLineDash([2, 5]);
+	for (const i of model.order) if (i !== look.held) curve(place(look.held), place(i));
+	over.setLineDash([]);
+	over.globalAlpha = 1;
+}
+
+const LINE = {
+	vote: { colour: 'calm', dash: [], width: 1.7, alpha: 0.85 },
+	bad: { colour: 'alert', dash: [6, 5], width: 1.7, alpha: 0.9 },
+	witness: { colour: 'cut', dash: [1.5, 5], width: 1.5, alpha: 0.9 },
+};
+
+function drawLines() {
+	for (const line of look.lines) {
+		const kind = LINE[line.kind];
+		over.strokeStyle = colours[kind.colour];
+		over.lineWidth = kind.width;
+		over.globalAlpha = kind.alpha;
+		over.setLineDash(kind.dash);
+		curve(place(line.from), place(line.to));
 	}
-	say(g.lastElementChild, nameOf(node, n));
+	over.setLineDash([]);
+	over.globalAlpha = 1;
+	for (const i of look.lit) circle(places.x[i], places.y[i], Math.max(6, places.r * 1.55), colours.accent, 1.6);
 }
 
-// The voices against (or of) the incidents that hold, or of the node in hand.
-function lines(state, held, at) {
-	const list = [];
-	for (const incident of state.incidents) {
-		if (held ? incident.name !== held : incident.level !== 'quarantine') continue;
-		const to = at.get(incident.name);
-		const voters = new Set(incident.voters.map((v) => v.name));
-		for (const voice of incident.voters)
-			if (at.has(voice.name) && to)
-				list.push({ key: `v${incident.id}${voice.name}`, kind: voice.good ? 'vote' : 'vote bad', d: curve(at.get(voice.name), to) });
-		for (const voice of incident.witnesses)
-			if (at.has(voice.name) && to && !voters.has(voice.name))
-				list.push({ key: `w${incident.id}${voice.name}`, kind: 'word', d: curve(at.get(voice.name), to) });
+function drawPulses(t) {
+	const list = abnormal().filter((i) => stateOf(i) === 'quarantined' || stateOf(i) === 'attacked').slice(0, PULSES_MOST);
+	const u = still.matches ? 0.35 : t % PULSE_MS / PULSE_MS;
+	for (const i of list) {
+		const r = Math.max(8, places.r);
+		over.globalAlpha = 0.75 * (1 - u);
+		circle(places.x[i], places.y[i], r * (1.5 + 1.4 * u), colours.state[stateOf(i)], 1.8);
 	}
-	return list;
+	over.globalAlpha = 1;
+	return list.length;
 }
 
-export function draw(svg, state, held, hold) {
-	const n = state.nodes.length;
-	if (!svg.firstElementChild)
-		svg.append(s('ellipse', { class: 'track', cx: W / 2, cy: H / 2, rx: RX, ry: RY }), s('g'), s('g'));
-	const [track, under, over] = svg.children;
-	track.setAttribute('visibility', n > 1 && n <= RING_MOST ? 'visible' : 'hidden');
-	const at = new Map(state.nodes.map((node, i) => [node.name, place(i, n)]));
-	keyed(under, lines(state, held, at), (l) => l.key, () => s('path'), (path, l) => {
-		path.setAttribute('class', `${l.kind} fresh`);
-		path.setAttribute('d', l.d);
-	});
-	keyed(over, state.nodes, (node) => node.name, (node) => {
-		const g = s('g', { tabindex: '0', role: 'button' });
-		g.addEventListener('click', () => hold(node.name));
-		g.addEventListener('keydown', (event) => {
-			if (event.key !== 'Enter' && event.key !== ' ') return;
-			event.preventDefault();
-			hold(node.name);
-		});
-		return g;
-	}, (g, node) => drawNode(g, node, at.get(node.name), n, node.name === held));
+function drawFlights(t) {
+	flights = flights.filter((flight) => t < flight.start + FLIGHT_MS);
+	for (const flight of flights) {
+		if (t < flight.start) continue;
+		const from = place(flight.from), to = place(flight.to);
+		const at = along(from, bend(from, to, { x: w / 2, y: h / 2 }), to, (t - flight.start) / FLIGHT_MS);
+		over.fillStyle = flight.good ? colours.accent : colours.alert;
+		over.beginPath();
+		over.arc(at.x, at.y, 4, 0, 7);
+		over.fill();
+	}
 }
+
+function drawFocus() {
+	const r = Math.max(7, places.r);
+	if (look.held >= 0) circle(places.x[look.held], places.y[look.held], r * 1.75, colours.ink, 2);
+	if (look.hover >= 0) circle(places.x[look.hover], places.y[look.hover], r * 1.5, colours.accent, 1.5);
+	if (look.cursor >= 0) {
+		over.setLineDash([4, 3]);
+		circle(places.x[look.cursor], places.y[look.cursor], r * 2.05, colours.accent, 2);
+		over.setLineDash([]);
+	}
+}
+
+function paint(t) {
+	frame = 0;
+	if (!places || view === 'table') return;
+	over.clearRect(0, 0, w, h);
+	drawChords();
+	drawLines();
+	const pulses = drawPulses(t);
+	drawFlights(t);
+	drawFocus();
+	if (still.matches || document.hidden || (pulses === 0 && flights.length === 0)) return;
+	if (flights.length > 0 || t < hot) frame = requestAnimationFrame(paint);
+	else timer = setTimeout(move, COOL_MS);
+}
+
+// One frame of the upper canvas; it asks for the next one itself while anything moves.
+function move() {
+	clearTimeout(timer);
+	if (still.matches) paint(performance.now());
+	else if (frame === 0) frame = requestAnimationFrame(paint);
+}
+
+// ---- what others ask for ----------------------------------------------------------
+
+// Something is new: pulses run at full rate for a while.
+export function excite() {
+	hot = performance.now() + HOT_MS;
+	move();
+}
+
+// below: does it concern the lower canvas too?
+export function show(change, below) {
+	look = { ...look, ...change };
+	if (below) redraw();
+	else move();
+}
+
+export function fly(from, to, good) {
+	if (still.matches || !places || view === 'table' || from === undefined || to === undefined) return;
+	flights.push({ from, to, good, start: performance.now() });
+	move();
+}
+
+// The node under a point, or -1.
+export function nodeAt(x, y) {
+	if (!places) return -1;
+	let best = -1, least = Math.max(12, places.r * 1.6) ** 2;
+	for (const i of model.order) {
+		const dx = places.x[i] - x, dy = places.y[i] - y, far = dx * dx + dy * dy;
+		if (far < least) [best, least] = [i, far];
+	}
+	return best;
+}
+
+// The next node from here in a direction, for the arrow keys.
+export function neighbour(i, dx, dy) {
+	let best = i, least = Infinity;
+	for (const k of model.order) {
+		const ahead = (places.x[k] - places.x[i]) * dx + (places.y[k] - places.y[i]) * dy;
+		const aside = Math.abs((places.x[k] - places.x[i]) * dy) + Math.abs((places.y[k] - places.y[i]) * dx);
+		if (ahead > 0.5 && ahead + 2 * aside < least) [best, least] = [k, ahead + 2 * aside];
+	}
+	return best;
+}
+
+still.addEventListener('change', move);
+document.addEventListener('visibilitychange', () => {
+	if (!document.hidden) move();
+});
