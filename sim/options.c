@@ -134,7 +134,6 @@ options_choose(struct options *o)
 
 	/* Drawn whether they are needed or not: giving one leaves the others as they are. */
 	prng_seed(&prng, o->seed);
-	/* FAULT_ROSTER, the last, is for who asks for it. */
 	chosen_faults = choose_bits(&prng, FAULT_ROSTER, 5);
 	chosen_adversaries = choose_bits(&prng, ADVERSARY_COUNT, 4);
 	chosen_ms = 30000 + prng_below(&prng, 90000);
@@ -145,6 +144,9 @@ options_choose(struct options *o)
 	chosen_byzantine = (uint32_t)prng_below(&prng, (uint64_t)o->nodes / 4 + 2);
 	if (prng_below(&prng, 8) == 0)
 		chosen_byzantine = (uint32_t)prng_below(&prng, (uint64_t)o->nodes / 2 + 1);
+	/* It came last: with a draw of its own it leaves the others as they were. */
+	if (prng_below(&prng, 6) == 0)
+		chosen_faults |= 1u << FAULT_ROSTER;
 	if (!o->byzantine_given)
 		o->byzantine = chosen_byzantine;
 	if (!o->faults_given)
