@@ -175,7 +175,8 @@ rounds_is_ahead(const struct core *c, const struct entry *e)
 		break;
 	}
 	subject = roster_find_id(c->roster, id);
-	return subject != MEMBER_NONE && round > peer_of(c, subject)->incident.round;
+	return subject != MEMBER_NONE && !rounds_is_gone(c, subject) &&
+	       round > peer_of(c, subject)->incident.round;
 }
 
 bool

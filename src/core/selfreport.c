@@ -141,9 +141,10 @@ selfreport_check(
 		.round = e->self_report.round,
 	};
 
-	/* A confession is about the key, whatever its round. */
+	/* A confession is about the key, whatever its round; what began the rounds of who left is gone. */
 	if (e->self_report.kind == SELF_REPORT_PRECAUTION &&
-	    (e->self_report.round > in->round || is_spent(c, &p)))
+	    ((e->self_report.round > in->round && !rounds_is_gone(c, author)) ||
+	        is_spent(c, &p)))
 		return ERR_ROUND;
 	latest = latest_of_too_many(in, e->self_report.kind, e->self_report.round);
 	return latest != NULL && objects_is_later(&e->header, &latest->header) ? ERR_FULL : ERR_OK;

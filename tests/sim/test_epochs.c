@@ -204,6 +204,40 @@ who_is_struck_off_is_forgotten(void **unused)
 	world_free(w);
 }
 
+/* What still pushes another's precaution down is given to who was not there, whatever round it names. */
+static void
+who_is_struck_off_still_ranks(void **unused)
+{
+	struct world *w = five(POLICY_ASSUME_BREACH);
+
+	(void)unused;
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, 1000);
+	ask(w, 2, 0);
+	world_run(w, 1000);
+	assert_int_equal(world_view(w, 2, 0).round, 1);
+	world_partition(w, 1 << 3);
+	world_touch(w, 0, "10.77.0.66");
+	world_run(w, 1000);
+	world_touch(w, 1, "10.77.0.66");
+	world_run(w, 1000);
+	assert_true(world_view(w, 2, 0).precaution_stands);
+	assert_true(world_view(w, 2, 1).precaution_stood_down);
+	member_of_mesh(w, 0)->unlisted = true;
+	next_epoch(w);
+	next_epoch(w);
+	world_crash(w, 0);
+	world_partition(w, 0);
+	world_run(w, 60000);
+	/* The three precautions; nobody holds the rounds that they name. */
+	for (size_t i = 1; i < NODES; i++) {
+		assert_true(world_view(w, i, 1).precaution_stood_down);
+		assert_int_equal(world_core_view(w, i).objects, 3);
+	}
+	checker_agree(w);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -213,6 +247,7 @@ main(void)
 		cmocka_unit_test(two_epochs_later_statements_are_nothing),
 		cmocka_unit_test(lifted_precautions_leave_two_epochs_later),
 		cmocka_unit_test(who_is_struck_off_is_forgotten),
+		cmocka_unit_test(who_is_struck_off_still_ranks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
