@@ -244,6 +244,30 @@ put(struct map *map, const void *key, void *value)
 }
 
 static void
+shelve(struct ledger *l, struct record *r)
+{
+	struct record **shelf = &l->subjects[r->subject][ledger_shelf(r->kind)];
+
+	r->next = *shelf;
+	*shelf = r;
+}
+
+/* A liar may name an epoch that the CA has yet to begin: then it proves something. */
+static void
+examine_again(struct ledger *l, struct record *r, struct span body)
+{
+	struct entry entry;
+
+	if (r->valid || !r->signed_well || r->epochs == l->authority->epoch_count ||
+	    entry_decode(body, &entry) != ERR_OK)
+		return;
+	r->epochs = l->authority->epoch_count;
+	r->valid = examine(l, r, &entry);
+	if (r->valid)
+		shelve(l, r);
+}
+
+static void
 add(struct ledger *l, struct record *r)
 {
 	if (l->count == l->room) {
@@ -258,12 +282,8 @@ add(struct ledger *l, struct record *r)
 		r->next_by_author = l->authors[r->author];
 		l->authors[r->author] = r;
 	}
-	if (r->valid) {
-		struct record **shelf = &l->subjects[r->subject][ledger_shelf(r->kind)];
-
-		r->next = *shelf;
-		*shelf = r;
-	}
+	if (r->valid)
+		shelve(l, r);
 }
 
 struct record *
@@ -281,8 +301,10 @@ ledger_enter(struct ledger *l, struct span bytes, uint64_t now_ms)
 	    entry_peek(envelope.body, &header, &kind) != ERR_OK || entry_is_link_message(kind))
 		return NULL;
 	digest_wide(0, bytes.data, bytes.size_bytes, name.bytes);
-	if ((r = map_get(l->by_name, &name)) != NULL)
+	if ((r = map_get(l->by_name, &name)) != NULL) {
+		examine_again(l, r, envelope.body);
 		return r;
+	}
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		abort();
 	r->name = name;
@@ -297,6 +319,7 @@ ledger_enter(struct ledger *l, struct span bytes, uint64_t now_ms)
 	    r->author != MEMBER_NONE && envelope.is_signed &&
 	    memcmp(&header.mesh, &l->authority->mesh, sizeof(header.mesh)) == 0 &&
 	    is_signed_by(l, r->author, DOMAIN_ENTRY, envelope.body, &envelope.signature);
+	r->epochs = l->authority->epoch_count;
 	r->valid = r->signed_well && entry_decode(envelope.body, &entry) == ERR_OK &&
 	           examine(l, r, &entry);
 	add(l, r);

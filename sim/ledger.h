@@ -22,6 +22,7 @@ struct record {
 	struct address destination;   /* statement */
 	bool signed_well;             /* by its author */
 	bool valid;                   /* and its content proves what it says */
+	size_t epochs;                /* so many there were when that was found out */
 	uint64_t born_ms;
 	bool left;                    /* somebody received it; else only its author's host has it */
 	uint64_t reached;             /* bits of the observed hosts */
