@@ -344,6 +344,22 @@ read_telemetry(const json_t *object, struct telemetry *out, struct http_reply *r
 	       read_posture(object, out, reply) && (out->peers = read_peers(object, reply)) != NULL;
 }
 
+/* Without memory there is a gap in a curve. */
+static void
+add_sample(struct registry_node *node, uint64_t now_ms)
+{
+	const struct series_sample sample = { .cpu = (uint16_t)(10 * node->cpu + 0.5),
+		.ram = (uint16_t)(10 * node->ram + 0.5),
+		.score = (uint8_t)(node->score_ms + LIMIT_GROUNDS_MS > now_ms ? node->score : 0) };
+
+	if (node->series == NULL) {
+		if ((node->series = malloc(sizeof(*node->series))) == NULL)
+			return;
+		series_init(node->series);
+	}
+	series_add(node->series, now_ms, &sample);
+}
+
 static void
 take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *reply)
 {
@@ -367,6 +383,7 @@ take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *re
 	free(node->peers);
 	node->peers = t->peers;
 	t->peers = NULL;
+	add_sample(node, now_ms);
 	node->told = true;
 	node->told_ms = node->seen_ms = now_ms;
 	changes_noted(c->changes);

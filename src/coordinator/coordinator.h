@@ -71,6 +71,8 @@ void api_releases(struct coordinator *, const struct http_request *, struct http
 void api_roster(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_events(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_incident(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_node(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_series(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_feed(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_metrics(struct coordinator *, const struct http_request *, struct http_reply *);
 

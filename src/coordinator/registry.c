@@ -32,6 +32,7 @@ free_node(struct registry_node *node)
 		return;
 	free(node->peers);
 	free(node->nonces);
+	free(node->series);
 	free(node);
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "base/limits.h"
+#include "coordinator/series.h"
 #include "core/roster.h"
 #include "core/types.h"
 
@@ -55,6 +56,7 @@ struct registry_node {
 	unsigned decoys;     /* active */
 	uint64_t rss_kb;     /* of all its processes; 0: it did not say */
 
+	struct series *series; /* from its first telemetry on; owned */
 	struct nonce_seen *nonces; /* of its signed requests, lately; owned */
 	size_t nonce_count, nonce_room;
 };

@@ -55,6 +55,18 @@ reply_json(struct http_reply *reply, json_t *value)
 	refuse_no_memory(reply);
 }
 
+void
+reply_json_text(struct http_reply *reply, struct json_text *text)
+{
+	if (text->failed) {
+		json_text_free(text);
+		refuse_no_memory(reply);
+		return;
+	}
+	reply_text(reply, TYPE_JSON, text->bytes, text->size_bytes);
+	*text = (struct json_text){ 0 };
+}
+
 bool
 reply_cached(const struct coordinator *c, const struct cached *cached, struct http_reply *reply)
 {

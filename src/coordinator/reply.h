@@ -31,6 +31,8 @@ void reply_headed(const struct http_request *, const struct json_text *head, str
 bool reply_may_pack(const struct http_request *);
 /* Pack a body that is worth it, for who takes it so. */
 void reply_pack(const struct http_request *, struct http_reply *);
+/* Empties the text. */
+void reply_json_text(struct http_reply *, struct json_text *);
 /* Takes text, from malloc. */
 void reply_text(struct http_reply *, const char *type, char *text, size_t size_bytes);
 

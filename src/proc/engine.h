@@ -168,6 +168,7 @@ struct engine {
 	struct msg_lock lock;
 	struct msg_effective effective;
 	struct msg_drift drift;
+	uint32_t drift_told; /* of it, in telemetry so far */
 
 	/* the coordinator */
 	struct engine_post posts[ENGINE_POSTS];

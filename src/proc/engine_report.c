@@ -17,6 +17,7 @@ post_telemetry(struct engine *e)
 {
 	struct text text = { .size = 0 };
 	struct core_member_view view;
+	const uint32_t drift = e->drift.missing + e->drift.surplus;
 	bool first = true;
 
 	core_view_member(e->core, e->self, &view);
@@ -31,8 +32,12 @@ post_telemetry(struct engine *e)
 		    roster_member(e->roster, (member_index)i)->name);
 		first = false;
 	}
-	text_put(&text, "],\"cpu_pct\":%.1f,\"ram_pct\":%.1f}", (double)e->telemetry.cpu_percent,
-	    (double)e->telemetry.memory_percent);
+	text_put(&text,
+	    "],\"cpu_pct\":%.1f,\"ram_pct\":%.1f,\"mode\":\"%s\",\"drift\":%u,\"decoys\":%u}",
+	    (double)e->telemetry.cpu_percent, (double)e->telemetry.memory_percent,
+	    e->config->mode == CONFIG_OBSERVE ? "observe" : "enforce", drift - e->drift_told,
+	    e->config->decoy_count);
+	e->drift_told = drift;
 	engine_post(e, HTTP_TELEMETRY, text.bytes, text.size);
 }
 

@@ -113,6 +113,19 @@ test('how a node is comes within its interval, once, and as the snapshot has it'
 	await l.close();
 });
 
+test('one node by name or id, with its enrolment and its last quarter of an hour', async () => {
+	const byName = (await c.get('/api/v1/nodes/node-a')).json, byId = (await c.get(`/api/v1/nodes/${a.id.toString('hex')}`)).json;
+	assert.deepEqual({ ...byId, t: 0 }, { ...byName, t: 0 });
+	assert.deepEqual([byName.idx, byName.name, byName.mode, byName.drift, byName.role, byName.key], [0, 'node-a', 'observe', true, 'node', a.key.public.toString('hex')]);
+	const { t0, step_ms, cpu, ram, score } = (await c.get('/api/v1/nodes/node-a/series')).json;
+	assert.deepEqual([step_ms, cpu.at(-1), ram.at(-1), score.at(-1)], [5000, 12.5, 40, 0]);
+	assert.equal(cpu.length, 180);
+	assert.equal(cpu[0], null, 'nothing was said then');
+	assert.ok(Math.abs(t0 + 180 * 5000 - Date.now()) < 10000);
+	for (const wrong of ['nobody', '00', 'x'.repeat(129), '%00'])
+		for (const tail of ['', '/series']) assert.equal((await c.get(`/api/v1/nodes/${wrong}${tail}`)).status, 404, wrong);
+});
+
 test('a stranger joins with its row, under an index that is its own', async () => {
 	const s = await state(), l = new Listener(`${s.epoch}:${s.seq}`), guest = new Node(mesh, 'guest', new Key());
 	await l.until((x) => x.event === 'hb');
@@ -212,13 +225,12 @@ test('the coordinator\'s own log is a chain, whole after kill -9, and its head i
 			} catch { return; }
 		}
 	})();
-	await wait(500);
+	while (acknowledged < 30) await wait(5);
 	await l.close();
 	await c.stop('SIGKILL');
 	await load;
 	const told = l.all('feed').at(-1);
 	c = await new Coordinator(bin, c.state, { roster_file: path.join(mesh.ca, 'roster'), ca_file: path.join(mesh.ca, 'ca.pem') }).ready();
-	assert.ok(acknowledged > 20, `${acknowledged}`);
 	let all = [];
 	for (let from = 1; ;) {
 		const page = (await c.get(`/api/v1/feed?from=${from}`)).json;
