@@ -79,6 +79,10 @@ test('every answer of known length verifies, errors and pages too, with the key 
 		const { answer, request } = await ask(method, target);
 		assert.equal(doubt(answer, request, knownKey()), null, `${method} ${target}`);
 	}
+	for (const target of ['/', '/api/v1/state', '/app.js']) {
+		const { answer, request } = await ask('GET', target, { headers: { 'accept-encoding': 'gzip' } });
+		assert.equal(doubt(answer, request, knownKey()), null, `${target} as it is sent, ${answer.headers['content-encoding'] ?? 'plain'}`);
+	}
 	const wrongHost = await ask('GET', '/', { headers: { host: 'evil.example' } });
 	assert.equal(wrongHost.answer.status, 421);
 	assert.equal(doubt(wrongHost.answer, wrongHost.request, knownKey()), null);
