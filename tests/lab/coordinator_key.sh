@@ -56,6 +56,12 @@ always "another lets node-c take the next that it sees" \
 expect 15 "node-c takes its word again" equals "signed by the first key seen" trust_of c
 always "node-d still refuses" equals "KEY CHANGED: refused" trust_of d
 
+# Brought to the CA, the key comes with every bundle.
+cp "$COORDINATOR_STATE/coordinator.key" "$PHALANX_LAB/ca/coordinator.key"
+always "the CA's bundle brings the key along" \
+	on lab phalanx ca bundle --dir /run/lab/ca node-e --out /run/lab/bundle
+always "as it is" equals "$second" cat "$PHALANX_LAB/bundle/coordinator.key"
+
 exchange "$PHALANX_LAB/first.key"
 expect 20 "the first key is back: node-d needs nobody" equals "signed by the known key" trust_of d
 expect 20 "and now node-b refuses" equals "KEY CHANGED: refused" trust_of b
