@@ -173,6 +173,7 @@ function take(name, data) {
 	if (name === 'vote') picture.fly(model.index.get(data.name), model.index.get(data.node) ?? model.index.get(model.incidents.find((one) => one.id === data.id)?.name), data.ok);
 	if (name === 'incident' || name === 'vote' || name === 'cut' || name === 'release') incident.refresh(data.id);
 	if (name === 'incident') {
+		drawn = -Infinity; // this one is not to wait for its turn
 		picture.excite();
 		say(byId('announce'), `${visible(data.name)} ${incident.levelOf(data)[1]}`);
 	}
