@@ -3,7 +3,7 @@
  * it: a session, what is asked in it, and the answers.  Requests are signed
  * with the operator's key; answers are taken from the coordinator's key only.
  *
- * Spec: docs/api.md, "Sessions"; docs/threats.md, "Release from the page".
+ * Spec: docs/operations.md and docs/threats.md, "Release from the page".
  */
 #ifndef CLI_FRONT_DOOR_H
 #define CLI_FRONT_DOOR_H
