@@ -65,10 +65,36 @@ a_flag_beats_the_environment_beats_the_file(void **state)
 }
 
 static void
+hooks_are_of_a_section_of_their_own(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	write_file("[coordinator]\nport = 1\n");
+	assert_ok(settings_load(path, NULL, 0, &s));
+	assert_string_equal(s.hooks.command, "");
+	assert_int_equal(s.hooks.timeout_ms, 60000);
+	assert_false(s.hooks.on_precaution);
+	write_file("[hooks]\non_quarantine = /x/y \"a b\"\nhook_timeout_s = 3600\n"
+	           "on_precaution = true\n");
+	assert_ok(settings_load(path, NULL, 0, &s));
+	assert_string_equal(s.hooks.command, "/x/y \"a b\"");
+	assert_int_equal(s.hooks.timeout_ms, 3600000);
+	assert_true(s.hooks.on_precaution);
+}
+
+static void
 what_cannot_be_meant_is_refused(void **state)
 {
 	static const char *const wrong[] = {
 		"port = 1\n",
+		"[hooks]\non_quarantine = reboot\n",
+		"[hooks]\non_quarantine = /bin/sh -c 'x\n",
+		"[hooks]\nhook_timeout_s = 0\n",
+		"[hooks]\nhook_timeout_s = 3601\n",
+		"[hooks]\nhook_timeout_s = ten\n",
+		"[hooks]\non_precaution = perhaps\n",
+		"[hooks]\nport = 1\n",
 		"[node]\nport = 1\n",
 		"[coordinator]\nprot = 1\n",
 		"[coordinator]\nport = 65536\n",
@@ -99,6 +125,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flag_beats_the_environment_beats_the_file),
+		cmocka_unit_test(hooks_are_of_a_section_of_their_own),
 		cmocka_unit_test(what_cannot_be_meant_is_refused),
 	};
 
