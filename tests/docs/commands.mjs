@@ -1,7 +1,7 @@
 // commands.mjs: is every command that README.md and docs/ show run by a test?
 // A command is a line of a fenced block that begins with one, and `make X ...`,
 // `phalanx X ...`, `curl ...` in the text.  It counts as run when tests/docs/*.sh
-// has it behind `doc`, or the table tests/docs/commands says which test runs it,
+// has it behind `doc`, or the table tests/docs/tested says which test runs it,
 // by which words, or why none can.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,9 +45,9 @@ export function shown(file, text) {
 export function table(text) {
 	return text.split('\n').filter((l) => l.trim() && !l.startsWith('#')).map((l) => {
 		const [how, what, ...command] = l.split(' | ');
-		if (!what || command.length === 0) throw new Error(`tests/docs/commands: not of three parts: ${l}`);
+		if (!what || command.length === 0) throw new Error(`tests/docs/tested: not of three parts: ${l}`);
 		const [kind, name, path] = how.trim().split(/\s+/);
-		if (kind !== 'none' && (kind !== 'test' || !path)) throw new Error(`tests/docs/commands: ${l}`);
+		if (kind !== 'none' && (kind !== 'test' || !path)) throw new Error(`tests/docs/tested: ${l}`);
 		return { kind, name, path, what: what.trim(), command: command.join(' | ').trim() };
 	});
 }
@@ -58,8 +58,8 @@ const verb = (command) => command.split(' ').slice(0, /^phalanx (ca|audit) /.tes
 export function judge(commands, run, rows, readTest, tests) {
 	const wrong = [];
 	for (const row of rows.filter((r) => r.kind === 'test')) {
-		if (!readTest(row.path)?.includes(row.what)) wrong.push(`tests/docs/commands: ${row.path} does not have the words: ${row.what}`);
-		if (tests && !tests.includes(row.name)) wrong.push(`tests/docs/commands: there is no test ${row.name}`);
+		if (!readTest(row.path)?.includes(row.what)) wrong.push(`tests/docs/tested: ${row.path} does not have the words: ${row.what}`);
+		if (tests && !tests.includes(row.name)) wrong.push(`tests/docs/tested: there is no test ${row.name}`);
 	}
 	const known = new Set([...run, ...rows.map((r) => r.command)]);
 	const verbs = new Set([...known].map(verb));
@@ -69,7 +69,7 @@ export function judge(commands, run, rows, readTest, tests) {
 	const all = new Set(commands.map((c) => c.command));
 	for (const command of run) if (!all.has(command)) wrong.push(`tests/docs: nobody is told to run any more: ${command}`);
 	for (const { command } of rows)
-		if (![...all].some((c) => c === command)) wrong.push(`tests/docs/commands: nobody is told to run any more: ${command}`);
+		if (![...all].some((c) => c === command)) wrong.push(`tests/docs/tested: nobody is told to run any more: ${command}`);
 	return wrong;
 }
 
@@ -86,12 +86,12 @@ if (import.meta.filename === process.argv[1] || process.argv[1]?.endsWith('tests
 		}
 	};
 	const commands = files.flatMap((f) => shown(f, read(f)));
-	const rows = table(read('tests/docs/commands'));
+	const rows = table(read('tests/docs/tested'));
 	const wrong = judge(commands, scripts(), rows, read, process.argv[3] && readFileSync(process.argv[3], 'utf8').split('\n'));
 	for (const line of wrong) console.log(line);
 	const none = rows.filter((r) => r.kind === 'none').length;
 	console.log(`${commands.length} commands shown, ${new Set(commands.map((c) => c.command)).size} different; ${none} that no test can run; ${wrong.length} complaints`);
 	if (wrong.length > 0)
-		console.log('Run it in tests/docs/*.sh by doc \'...\', or name in tests/docs/commands the test that does, or why none can.');
+		console.log('Run it in tests/docs/*.sh by doc \'...\', or name in tests/docs/tested the test that does, or why none can.');
 	process.exitCode = wrong.length > 0 ? 1 : 0;
 }
