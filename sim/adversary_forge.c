@@ -4,6 +4,8 @@
 #include "sim/adversary_forge.h"
 #include "sim/invariants.h"
 
+#define REPORTS 130 /* more than an author may bring at once */
+
 /* ---- writing ------------------------------------------------------------------------- */
 
 /* Sign a liar's entry; with sequence 0 it takes the next one. */
@@ -272,11 +274,42 @@ adversary_replays(struct sim *s, struct prng *prng, size_t host)
 		tell(s, host, payload_share(a->heard[prng_below(prng, a->heard_count)]), EVERYBODY);
 }
 
+/*
+ * Addresses outside the mesh, the latest sequence first: of an hour those of
+ * the lowest count, so each takes the place of another.
+ */
+static void
+flood_of_indicators(struct sim *s, member_index me)
+{
+	uint64_t *last = &s->adversaries->sequences[me], own = s->hosts[me].disk.sequence;
+
+	*last = (*last > own ? *last : own) + 2 * REPORTS;
+	for (uint64_t n = 0; n < REPORTS; n++) {
+		struct entry e = { .kind = ENTRY_INDICATOR };
+
+		e.header.sequence = *last - 2 * n;
+		e.indicator.address.family = 4;
+		e.indicator.address.bytes[0] = 203;
+		e.indicator.address.bytes[1] = (uint8_t)(e.header.sequence >> 16);
+		e.indicator.address.bytes[2] = (uint8_t)(e.header.sequence >> 8);
+		e.indicator.address.bytes[3] = (uint8_t)e.header.sequence;
+		e.indicator.ttl_s = 3600;
+		e.indicator.reason = CLASS_HONEYPOT_TRIPPED;
+		e.indicator.score = 9;
+		tell(s, me, forge(s, me, &e), EVERYBODY);
+	}
+	*last += 1;
+}
+
 void
 adversary_floods(struct sim *s, struct prng *prng, size_t host)
 {
 	member_index me = (member_index)host;
 
+	if (prng_below(prng, 8) == 0) {
+		flood_of_indicators(s, me);
+		return;
+	}
 	for (size_t n = 20 + prng_below(prng, 150) * (prng_below(prng, 8) == 0); n > 0; n--) {
 		struct entry e = accusation(s, me, any_member(s, prng, me));
 

@@ -51,7 +51,7 @@ accepted(struct sim *s, size_t host, const struct record *r)
 		g->over = r->round + 1;
 		g->cut_ms = 0;
 		if (!g->final)
-			g->sever_ms = UINT64_MAX;
+			g->sever_ms = g->condemned_ms = UINT64_MAX;
 	}
 	/* Its own, under way when the round ended: written, and no reason any more. */
 	if (!condemns(r) || (r->kind == ENTRY_CERTIFICATE && r->round < g->over))
@@ -62,6 +62,8 @@ accepted(struct sim *s, size_t host, const struct record *r)
 	                                        : REASON_CONFESSION;
 	if (g->sever_ms == UINT64_MAX)
 		g->sever_ms = s->now_ms + SEVER_WITHIN_MS;
+	if (g->condemned_ms == UINT64_MAX)
+		g->condemned_ms = s->now_ms;
 }
 
 static void
@@ -156,10 +158,10 @@ own_came_back(struct sim *s, size_t host, const struct record *r)
 {
 	struct core_member_view v;
 
-	if (!r->valid || r->kind != ENTRY_CERTIFICATE || r->level != LEVEL_RELEASE)
+	if (!r->valid || r->subject == MEMBER_NONE)
 		return;
 	core_view_member(s->hosts[host].core, r->subject, &v);
-	if (v.round > r->round)
+	if (condemns(r) ? v.certified || v.confessed || v.proven : v.round > r->round)
 		accepted(s, host, r);
 }
 
@@ -224,7 +226,8 @@ check_first_sync(struct sim *s, size_t host)
 		member_index peer = s->hosts[net->peers[i]].member;
 		size_t g = 0;
 
-		if (w->given[peer].told_root != view.root) {
+		if (w->given[peer].told_root != view.root ||
+		    (w->given[peer].told_later && !view.lost_state)) {
 			unequal +=
 			    w->given[peer].told_root != 0 && s->fabric.links[net->links[i]].up;
 			continue;
@@ -273,6 +276,7 @@ admission_link(struct sim *s, size_t host, member_index peer)
 		return;
 	truth_of(s, host)->given[peer].bad_signatures = 0;
 	truth_of(s, host)->given[peer].told_root = 0;
+	truth_of(s, host)->given[peer].told_later = false;
 }
 
 void
@@ -297,9 +301,12 @@ admission_delivered(struct sim *s, size_t host, size_t from, const struct payloa
 	w->hears_directly = envelope.is_signed;
 	if (w->synced || envelope.is_signed || entry_decode(envelope.body, &e) != ERR_OK)
 		return;
-	if (e.kind == ENTRY_HELLO)
+	if (e.kind == ENTRY_HELLO) {
 		*root = e.hello.root;
-	else if (e.kind == ENTRY_PING)
+		w->given[s->hosts[from].member].told_later =
+		    e.hello.yours.sequence > s->hosts[host].disk.sequence &&
+		    e.hello.yours.incarnation == s->hosts[host].disk.incarnation;
+	} else if (e.kind == ENTRY_PING)
 		*root = e.ping.root;
 	else if (e.kind == ENTRY_SYNC_BUCKETS) {
 		for (size_t i = 0; i < sizeof(digests); i++)
@@ -373,7 +380,16 @@ admission_draft(struct sim *s, size_t host, const struct entry *e)
 void
 admission_enforced(struct sim *s, size_t host, const struct core_action *a)
 {
-	truth_of(s, host)->given[a->enforce.subject].expires_ms = a->enforce.expires_ms;
+	struct given *g = &truth_of(s, host)->given[a->enforce.subject];
+
+	g->expires_ms = a->enforce.expires_ms;
+	/* It has to hear why before its mesh port closes; what came back from an old disk aside. */
+	if (a->enforce.strength == STRENGTH_SEVER && !s->hosts[host].starting &&
+	    !s->hosts[host].restored &&
+	    (g->condemned_ms == UINT64_MAX ||
+	        (g->condemned_ms != 0 && g->condemned_ms + LIMIT_SEVER_DELAY_MS / 2 > s->now_ms)))
+		violated(s, 6, "n%zu severs n%u before that can have heard why", host,
+		    a->enforce.subject);
 }
 
 void
@@ -441,6 +457,8 @@ admission_booted(struct sim *s, size_t host)
 
 		g->sever_ms = UINT64_MAX;
 		g->final = (g->held & REASONS_FINAL) != 0;
+		/* What is on the disk is in force at full strength at once. */
+		g->condemned_ms = (g->held & REASONS_CONDEMN) != 0 ? 0 : UINT64_MAX;
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;
 	}

@@ -29,8 +29,11 @@ still_holds(const struct sim *s, size_t host, const struct record *lost)
 		return false;
 	/* What was said last is kept in memory; with the power it may go, whatever its kind. */
 	core_view_member(h->core, lost->author, &view);
-	return truth_of(s, host)->booted_ms <= lost->born_ms ||
-	       view.feed_sequence >= lost->header.sequence;
+	if (view.feed_sequence >= lost->header.sequence)
+		return true;
+	/* What certifies or proves once more is not looked at, unless its author brings it. */
+	return truth_of(s, host)->booted_ms <= lost->born_ms && lost->kind != ENTRY_CERTIFICATE &&
+	       lost->kind != ENTRY_PROOF;
 }
 
 static bool

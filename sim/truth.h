@@ -40,12 +40,14 @@ struct given {
 	uint32_t over;       /* rounds below are over */
 	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
+	uint64_t condemned_ms; /* it took the first that condemns it then; UINT64_MAX: none */
 	uint64_t proof_ms;   /* there has to be a Proof by then (invariant_fork.c); likewise */
 	uint64_t incarnation, newest; /* of its feed, what was taken from it */
 	uint64_t taken, filled_ms;    /* a bucket, in thousandths */
 	uint64_t grounds_ms; /* something about it came then: what a step makes of several entries is not judged */
 	uint64_t expires_ms; /* of its cut, as the kernel was told; 0: none */
 	uint64_t told_root;  /* by it on its link; 0: nothing yet */
+	bool told_later;     /* likewise: that it has a later entry of the host's own */
 	uint32_t bad_signatures;
 };
 
