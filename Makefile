@@ -16,7 +16,7 @@ lab = $(if $(DOCKER),packaging/docker/lab $(1),$(2))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench sweep mutants soak lint
+        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench sweep mutants soak lint deb
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ showcase: build ## a bank: one of five services turns, is cut off, and payments 
 
 walkthrough: build ## a guided tour: identity, attack, consensus, audit, release (PAUSE=0: no pauses)
 	@PAUSE=$(PAUSE) lab/walkthrough
+
+deb: setup ## build the Debian package in build/package
+	@packaging/stage build/package/build build/package/root
+	@packaging/debian/build build/package/root build/package
 
 test: build asan ## build everything and pass every test
 	@scripts/test

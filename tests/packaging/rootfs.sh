@@ -44,4 +44,7 @@ done
 [ -e "$root/bin/sh" ] || ln -s dash "$root/bin/sh"
 echo root:x:0:0:root:/root:/bin/bash >"$root/etc/passwd"
 echo root:x:0: >"$root/etc/group"
+mkdir -p "$root"/var/lib/dpkg/{info,updates,triggers}
+dpkg-query -s "${!seen[@]}" >"$root/var/lib/dpkg/status" 2>/dev/null || true
+: >"$root/var/lib/dpkg/available"
 ldconfig -r "$root"
