@@ -108,3 +108,10 @@ for (const name of targets)
 		if (programs(stage).some((p) => p.endsWith('phalanx-enforcer'))) wanted.push('libnftables1');
 		assert.deepEqual([...packages(stage).kept].sort(), [...new Set(wanted)].sort());
 	});
+
+test('scripts/setup --build brings every library that CMake asks for', () => {
+	const tree = join(import.meta.dirname, '../..');
+	const [, modules] = /foreach\(part IN ITEMS ([^)]*)\)\s*string/.exec(readFileSync(join(tree, 'CMakeLists.txt'), 'utf8'));
+	const [, build] = /to_build\(\) \{(.*?)\nTABLE/s.exec(readFileSync(join(tree, 'scripts/setup'), 'utf8'));
+	for (const module of modules.trim().split(/\s+/)) assert.match(build, new RegExp(`^library ${module} \\|`, 'm'), module);
+});
