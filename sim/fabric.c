@@ -99,7 +99,8 @@ fabric_init(struct sim *s)
 	prng_seed(&f->prng, s->options.seed ^ 0xfab);
 	f->delay_min_ms = 1;
 	f->delay_max_ms = 1 + (uint32_t)prng_below(&f->prng, 3);
-	f->host_count = s->count + 1;
+	f->host_count = s->host_count;
+	most += (s->host_count - s->count) * s->host_count;
 	f->hosts = calloc(f->host_count, sizeof(*f->hosts));
 	f->links = calloc(most + 1, sizeof(*f->links));
 	if (f->hosts == NULL || f->links == NULL)
@@ -112,6 +113,18 @@ fabric_init(struct sim *s)
 				add_link(s, a, b);
 	for (size_t i = 0; i < f->link_count; i++)
 		schedule_retry(s, i, 1 + prng_below(&f->prng, RETRY_MIN_MS));
+}
+
+void
+fabric_join(struct sim *s, size_t host)
+{
+	for (size_t i = 0; i < host; i++) {
+		if (i == s->count)
+			continue; /* the operator's place */
+		add_link(s, i, host);
+		schedule_retry(
+		    s, s->fabric.link_count - 1, 1 + prng_below(&s->fabric.prng, RETRY_MIN_MS));
+	}
 }
 
 void

@@ -50,6 +50,8 @@ struct fabric {
 
 void fabric_init(struct sim *);
 void fabric_free(struct fabric *);
+/* One host more, linked to all that were there before it. */
+void fabric_join(struct sim *, size_t host);
 /* To the far end's host on this host's link, if it is up; shares the payload. */
 void fabric_send(struct sim *, size_t from, size_t link, struct payload *);
 /* Which of a host's links leads to that member's host, or its clone; SIZE_MAX: none. */

@@ -21,7 +21,7 @@ host_init(struct sim *s, size_t index, member_index member)
 		.known = s->authority->roster,
 		.deadline_ms = UINT64_MAX,
 		.timer = index };
-	if ((h->kernel = calloc(s->count, 1)) == NULL)
+	if ((h->kernel = calloc(s->host_count, 1)) == NULL)
 		abort();
 }
 
@@ -75,9 +75,10 @@ set_deadline(struct sim *s, size_t index, uint64_t at_ms)
 	for (;;) {
 		size_t child = 2 * at + 1;
 
-		if (child + 1 <= s->count && is_before(s, s->timers[child + 1], s->timers[child]))
+		if (child + 1 < s->host_count &&
+		    is_before(s, s->timers[child + 1], s->timers[child]))
 			child++;
-		if (child > s->count || !is_before(s, s->timers[child], me))
+		if (child >= s->host_count || !is_before(s, s->timers[child], me))
 			break;
 		place(s, at, s->timers[child]);
 		at = child;
@@ -113,7 +114,7 @@ host_crash(struct sim *s, size_t index, bool power)
 	trace_line(&s->trace, s->now_ms, "n%zu %s", index, power ? "loses power" : "is killed");
 	if (power) {
 		disk_lose_power(&h->disk, &s->fault_prng[FAULT_POWER]);
-		memset(h->kernel, 0, s->count);
+		memset(h->kernel, 0, s->host_count);
 		h->lock = STRENGTH_NONE;
 	}
 	invariants_crashed(s, index, power);
@@ -243,7 +244,7 @@ enforce(struct sim *s, size_t index, const struct core_action *a)
 	struct host *h = &s->hosts[index];
 
 	/* An address, or a newcomer that has no host here. */
-	if (a->enforce.subject >= s->count)
+	if (a->enforce.subject >= s->host_count)
 		return;
 	h->kernel[a->enforce.subject] = (uint8_t)a->enforce.strength;
 	invariants_enforced(s, index, a);
@@ -386,12 +387,24 @@ host_boot(struct sim *s, size_t index)
 		abort();
 	restore(s, index);
 	/* The enforcer reconciles: what nobody asks for any more goes. */
-	memset(h->kernel, 0, s->count);
+	memset(h->kernel, 0, s->host_count);
 	h->lock = STRENGTH_NONE;
 	ev.start.sequence = h->disk.sequence;
 	ev.start.hash = h->disk.head;
 	invariants_booted(s, index);
 	host_step(s, index, &ev);
+}
+
+void
+host_join(struct sim *s, size_t index)
+{
+	struct happening boot = { .kind = HAPPEN_BOOT, .to = (uint16_t)index };
+	struct host *h = &s->hosts[index];
+
+	h->roster = h->known = s->authority->roster;
+	h->waits_to_boot = true;
+	fabric_join(s, index);
+	queue_add(&s->queue, s->now_ms + sim_between(&s->prng, 50, 8000), &boot);
 }
 
 void

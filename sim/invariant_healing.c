@@ -16,7 +16,7 @@ takes_part(const struct sim *s, size_t host)
 {
 	const struct host *h = &s->hosts[host];
 
-	return h->core != NULL && !h->liar && h->observed >= 0 &&
+	return h->core != NULL && !h->liar && (h->observed >= 0 || host > s->count) &&
 	       !s->authority->members[h->member].left;
 }
 
@@ -32,7 +32,7 @@ have_agreed(const struct sim *s, size_t *left, size_t *right)
 			continue;
 		core_view(s->hosts[l->host[0]].core, &a);
 		core_view(s->hosts[l->host[1]].core, &b);
-		if (a.root == b.root && a.epoch == b.epoch)
+		if (a.root == b.root && a.epoch == b.epoch && a.synced && b.synced)
 			continue;
 		*left = l->host[0];
 		*right = l->host[1];
@@ -48,14 +48,19 @@ is_free(const struct sim *s, size_t host)
 {
 	const struct host *h = &s->hosts[host];
 
-	if (s->authority->members[h->member].left)
+	/* Who was told of no list that it is on with the others, or they with it. */
+	if (s->authority->members[h->member].left ||
+	    truth_epoch(s, host) < s->authority->epoch_count)
 		return false;
-	if (h->liar || h->core == NULL || h->observed < 0 || h->lock != STRENGTH_NONE ||
-	    !truth_is_safe(s, h->member))
+	if (h->liar || h->core == NULL || (h->observed < 0 && host <= s->count) ||
+	    h->lock != STRENGTH_NONE || !truth_is_safe(s, h->member))
 		return false;
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
 		if (!s->hosts[i].liar && (truth_of(s, i)->given[h->member].held != 0 ||
 		                             s->hosts[i].kernel[h->member] != STRENGTH_NONE))
+			return false;
+	for (size_t i = s->count + 1; i < s->host_count; i++)
+		if (s->hosts[i].kernel[h->member] != STRENGTH_NONE)
 			return false;
 	return true;
 }

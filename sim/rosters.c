@@ -21,8 +21,24 @@ count_listed(const struct sim *s)
 static void
 change_weights(struct sim *s, struct prng *prng)
 {
-	for (size_t i = 0; i < s->count; i++)
-		s->authority->members[i].weight = 32 + 2 * (uint32_t)prng_below(prng, 17);
+	for (size_t i = 0; i < s->count + 1 + s->came; i++)
+		if (i != s->count)
+			s->authority->members[i].weight = 32 + 2 * (uint32_t)prng_below(prng, 17);
+}
+
+/* A member's host comes when the epoch lists it; some that came die, as others do. */
+static void
+welcome(struct sim *s, struct prng *prng)
+{
+	size_t first = s->count + 1;
+
+	if (s->came > 0 && prng_below(prng, 3) == 0)
+		host_crash(s, first + prng_below(prng, s->came), prng_below(prng, 2) == 0);
+	for (; first + s->came < s->authority->count && first + s->came < s->host_count;
+	     s->came++) {
+		trace_line(&s->trace, s->now_ms, "n%zu is enrolled", first + s->came);
+		host_join(s, first + s->came);
+	}
 }
 
 /* Who is convicted has no vote. */
@@ -64,12 +80,12 @@ remove_one(struct sim *s, struct prng *prng)
 static void
 hand_to_one(struct sim *s, size_t from)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		size_t index = (from + i) % s->count;
+	for (size_t i = 0; i < s->host_count; i++) {
+		size_t index = (from + i) % s->host_count;
 		const struct host *h = &s->hosts[index];
 
-		if (h->core == NULL || h->liar || h->lock == STRENGTH_SEVER || h->disk.full ||
-		    s->authority->members[h->member].left)
+		if (index == s->count || h->core == NULL || h->liar || h->lock == STRENGTH_SEVER ||
+		    h->disk.full || s->authority->members[h->member].left)
 			continue;
 		host_hand_roster(s, index);
 		return;
@@ -101,6 +117,7 @@ rosters_change(struct sim *s, struct prng *prng)
 	}
 	authority_next_epoch(s->authority);
 	trace_line(&s->trace, s->now_ms, "the CA begins epoch %zu", s->authority->epoch_count);
+	welcome(s, prng);
 	hand_to_one(s, sim_any_host(s, prng));
 }
 
@@ -108,5 +125,5 @@ rosters_change(struct sim *s, struct prng *prng)
 void
 rosters_hand_out(struct sim *s)
 {
-	hand_to_one(s, s->now_ms / 1000 % s->count);
+	hand_to_one(s, s->now_ms / 1000 % s->host_count);
 }

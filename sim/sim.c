@@ -26,6 +26,16 @@ sim_any_host(struct sim *s, struct prng *prng)
 	return prng_below(prng, s->count);
 }
 
+/* Only a full mesh has room for more: rings would change with them. */
+static size_t
+room_for_newcomers(const struct sim *s)
+{
+	bool come = (s->options.faults >> FAULT_ROSTER & 1) != 0 &&
+	            s->count + AUTHORITY_NEWCOMERS <= LIMIT_FULL_MESH;
+
+	return come ? AUTHORITY_NEWCOMERS : 0;
+}
+
 struct sim *
 sim_new(const struct options *options, FILE *trace)
 {
@@ -45,13 +55,14 @@ sim_new(const struct options *options, FILE *trace)
 	s->ledger = ledger_new(s->authority);
 	s->count = s->authority->nodes;
 	s->now_ms = 1000;
-	s->hosts = calloc(s->count + 1, sizeof(*s->hosts));
-	s->timers = calloc(s->count + 1, sizeof(*s->timers));
+	s->host_count = s->count + 1 + room_for_newcomers(s);
+	s->hosts = calloc(s->host_count, sizeof(*s->hosts));
+	s->timers = calloc(s->host_count, sizeof(*s->timers));
 	if (s->hosts == NULL || s->timers == NULL)
 		abort();
-	for (size_t i = 0; i <= s->count; i++) {
+	for (size_t i = 0; i < s->host_count; i++) {
 		s->timers[i] = (uint32_t)i;
-		host_init(s, i, (member_index)(i < s->count ? i : 0));
+		host_init(s, i, (member_index)(i != s->count ? i : 0));
 	}
 	fabric_init(s);
 	invariants_init(s);
@@ -70,7 +81,7 @@ sim_free(struct sim *s)
 	invariants_free(s);
 	queue_free(&s->queue);
 	fabric_free(&s->fabric);
-	for (size_t i = 0; i <= s->count; i++)
+	for (size_t i = 0; i < s->host_count; i++)
 		host_free(&s->hosts[i]);
 	free(s->hosts);
 	free(s->timers);

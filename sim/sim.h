@@ -76,8 +76,10 @@ struct sim {
 	struct ledger *ledger;
 	struct fabric fabric;
 	struct queue queue;
-	struct host *hosts; /* one a node, and behind them the place of a clone (clone.h) */
-	size_t count;       /* of nodes */
+	struct host *hosts; /* by member; in the operator's place a clone may run (clone.h) */
+	size_t count;       /* of nodes from the beginning */
+	size_t host_count;  /* with the clone, and room for who is enrolled on the way */
+	size_t came;        /* of these */
 	uint32_t *timers;   /* hosts, the clone among them: a heap by deadline */
 	uint64_t now_ms;
 	uint64_t steps;
@@ -111,6 +113,8 @@ void host_init(struct sim *, size_t index, member_index);
 void host_free(struct host *);
 uint64_t host_unix_ms(const struct sim *, const struct host *);
 void host_boot(struct sim *, size_t index);
+/* Of a member that was enrolled just now: its links, and soon its first boot, with an empty disk. */
+void host_join(struct sim *, size_t index);
 void host_crash(struct sim *, size_t index, bool power);
 void host_step(struct sim *, size_t index, struct core_event *);
 /* The operator's records, as if its own core had asked for them: what it lacks of the log. */
