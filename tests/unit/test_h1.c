@@ -245,6 +245,64 @@ more_than_asked(void **unused)
 	expect(200, "", false);
 }
 
+/* The fields that sign an answer are kept, in whatever pieces and case they come; the rest is not. */
+static void
+fields_are_kept(void **unused)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nSIGNATURE-input: a=b;c\r\nEmpty:\r\n"
+	                           "Signature: x=:y:\r\nSignature-Inputs: no\r\n"
+	                           "Content-Digest: \r\nContent-Length: 0\r\n\r\n";
+	bool done;
+
+	(void)unused;
+	for (size_t step = 1; step < sizeof(text); step++) {
+		ask();
+		assert_null(h1_field(h, H1_SIGNATURE));
+		assert_ok(answer(text, step, &done));
+		assert_true(done);
+		assert_string_equal(h1_field(h, H1_SIGNATURE_INPUT), "a=b;c");
+		assert_string_equal(h1_field(h, H1_SIGNATURE), "x=:y:");
+		assert_string_equal(h1_field(h, H1_CONTENT_DIGEST), "");
+		if (!h1_keeps_alive(h)) {
+			h1_free(h);
+			assert_ok(h1_new(16, &h));
+		}
+	}
+}
+
+/* Twice there, or longer than any such field is: not there. */
+static void
+odd_fields_are_left_out(void **unused)
+{
+	char text[2048], longest[1024];
+	bool done;
+
+	(void)unused;
+	memset(longest, 'x', sizeof(longest) - 1);
+	for (size_t length = 510; length <= 1023; length++) {
+		longest[length] = '\0';
+		snprintf(text, sizeof(text),
+		    "HTTP/1.1 200 OK\r\nSignature: %s\r\nContent-Length: 0\r\n\r\n", longest);
+		longest[length] = 'x';
+		ask();
+		assert_ok(answer(text, 100, &done));
+		assert_int_equal(h1_field(h, H1_SIGNATURE) != NULL, length < 512);
+	}
+	ask();
+	assert_ok(answer("HTTP/1.1 200 OK\r\nSignature: a\r\nsignature: a\r\n"
+	                 "Content-Digest: d\r\nContent-Length: 0\r\n\r\n",
+	    100, &done));
+	assert_null(h1_field(h, H1_SIGNATURE));
+	assert_string_equal(h1_field(h, H1_CONTENT_DIGEST), "d");
+	/* Those of an interim answer are not the answer's. */
+	ask();
+	assert_ok(answer("HTTP/1.1 103 Early\r\nSignature: early\r\n\r\n"
+	                 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+	    1, &done));
+	assert_true(done);
+	assert_null(h1_field(h, H1_SIGNATURE));
+}
+
 int
 main(void)
 {
@@ -257,6 +315,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(torn_is_refused, make, drop),
 		cmocka_unit_test_setup_teardown(hostile_answers, make, drop),
 		cmocka_unit_test_setup_teardown(more_than_asked, make, drop),
+		cmocka_unit_test_setup_teardown(fields_are_kept, make, drop),
+		cmocka_unit_test_setup_teardown(odd_fields_are_left_out, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
