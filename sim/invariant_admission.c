@@ -279,6 +279,16 @@ admission_link(struct sim *s, size_t host, member_index peer)
 	truth_of(s, host)->given[peer].told_later = false;
 }
 
+/* A peer's word on how far the host's own feed goes. */
+static void
+hear_claim(struct sim *s, size_t host, size_t from, const struct feed_head *head)
+{
+	const struct disk *disk = &s->hosts[host].disk;
+
+	truth_of(s, host)->given[s->hosts[from].member].told_later =
+	    head->sequence > disk->sequence && head->incarnation == disk->incarnation;
+}
+
 void
 admission_delivered(struct sim *s, size_t host, size_t from, const struct payload *p)
 {
@@ -303,12 +313,14 @@ admission_delivered(struct sim *s, size_t host, size_t from, const struct payloa
 		return;
 	if (e.kind == ENTRY_HELLO) {
 		*root = e.hello.root;
-		w->given[s->hosts[from].member].told_later =
-		    e.hello.yours.sequence > s->hosts[host].disk.sequence &&
-		    e.hello.yours.incarnation == s->hosts[host].disk.incarnation;
-	} else if (e.kind == ENTRY_PING)
+		hear_claim(s, host, from, &e.hello.yours);
+	} else if (e.kind == ENTRY_PING) {
 		*root = e.ping.root;
-	else if (e.kind == ENTRY_SYNC_BUCKETS) {
+		for (size_t i = 0; i < e.ping.head_count; i++)
+			if (authority_find(s->authority, &e.ping.heads[i].author) ==
+			    s->hosts[host].member)
+				hear_claim(s, host, from, &e.ping.heads[i]);
+	} else if (e.kind == ENTRY_SYNC_BUCKETS) {
 		for (size_t i = 0; i < sizeof(digests); i++)
 			digests[i] = (uint8_t)(e.sync_buckets.digests[i / 8] >> (56 - i % 8 * 8));
 		s->keys.crypto->sha256(

@@ -8,6 +8,7 @@
 
 #define BOOT_MS        15000 /* and to find each other */
 #define CERTIFICATE_MS 2000
+#define RELAYED_MS     150  /* far less than anti-entropy takes */
 #define DIAL_MS        6000 /* as long as hosts wait before they try again */
 #define AGREE_MS       (3 * LIMIT_SYNC_MS * 5 / 4)
 
@@ -191,6 +192,49 @@ check_clock(struct sim *s)
 		    s, 8, "the clock of n%zu is half a minute off, and it does not know", wrong);
 }
 
+/* ---- 7: what is urgent is at once where a link leads ------------------------------------------ */
+
+static bool
+may_be_released(const struct sim *s, size_t host, member_index subject)
+{
+	struct core_member_view v;
+
+	core_view_member(s->hosts[host].core, subject, &v);
+	return !v.confessed && !v.proven && (v.has_certificate || v.report_sequence != 0);
+}
+
+/* An operator's word, handed in at one host: nobody but that host can pass it on. */
+static bool
+hand_in(struct sim *s, size_t *host)
+{
+	for (*host = 0; *host < s->count && *host < OBSERVED_MAX; ++*host)
+		for (size_t m = 0; m < s->count && is_free(s, *host); m++)
+			if (m != *host && may_be_released(s, *host, (member_index)m) &&
+			    operators_release(s, *host, (member_index)m))
+				return true;
+	return false;
+}
+
+static void
+check_relayed(struct sim *s)
+{
+	const struct record *said;
+	size_t host;
+
+	if (s->count > LIMIT_FULL_MESH || !hand_in(s, &host))
+		return;
+	said = ledger_by(s->ledger, authority_operator(s->authority));
+	if (!sim_run_until(s, s->now_ms + RELAYED_MS))
+		return;
+	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++) {
+		size_t link = fabric_find(s, host, s->hosts[i].member);
+
+		if (i != host && is_free(s, i) && link != SIZE_MAX && s->fabric.links[link].up &&
+		    (said->reached >> i & 1) == 0)
+			violated(s, 7, "n%zu has a Release, and n%zu has not heard of it", host, i);
+	}
+}
+
 void
 healing_check(struct sim *s)
 {
@@ -231,6 +275,8 @@ healing_check(struct sim *s)
 		return;
 	if (s->options.seed % 4 == 0)
 		check_clock(s);
+	else if (s->options.seed % 4 == 1)
+		check_relayed(s);
 	else
 		check_evidence(s);
 }

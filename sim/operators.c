@@ -58,23 +58,27 @@ submit(struct sim *s, size_t index, struct entry *e)
 	host_step(s, index, &ev);
 }
 
+bool
+operators_release(struct sim *s, size_t index, member_index subject)
+{
+	struct entry e;
+
+	if (!compose(s, &s->hosts[index], subject, &e))
+		return false;
+	trace_line(&s->trace, s->now_ms, "an operator releases n%u at n%zu", subject, index);
+	submit(s, index, &e);
+	return true;
+}
+
 void
 operators_tick(struct sim *s)
 {
 	size_t index = sim_any_host(s, &s->prng), from = sim_any_host(s, &s->prng);
-	struct entry e;
 
 	if (prng_below(&s->prng, 12) != 0 || s->hosts[index].core == NULL ||
 	    s->hosts[index].stalled_until_ms > s->now_ms)
 		return;
-	for (size_t i = 0; i < s->count; i++) {
-		member_index subject = (member_index)((from + i) % s->count);
-
-		if (!compose(s, &s->hosts[index], subject, &e))
-			continue;
-		trace_line(
-		    &s->trace, s->now_ms, "an operator releases n%u at n%zu", subject, index);
-		submit(s, index, &e);
-		return;
-	}
+	for (size_t i = 0; i < s->count; i++)
+		if (operators_release(s, index, (member_index)((from + i) % s->count)))
+			return;
 }

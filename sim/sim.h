@@ -136,6 +136,8 @@ void touch_from(struct sim *, size_t index, size_t source);
 void workload_tick(struct sim *);
 /* Operators act, at moments that do not suit. */
 void operators_tick(struct sim *);
+/* One of them, at that host's console.  False: nothing stands against the subject there. */
+bool operators_release(struct sim *, size_t index, member_index subject);
 /* The CA changes something; one host is told. */
 void rosters_change(struct sim *, struct prng *);
 void rosters_hand_out(struct sim *);
