@@ -3,6 +3,7 @@
  * each other.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hex.h"
@@ -102,48 +103,100 @@ prove_registration(const struct coordinator *c, const struct http_request *reque
 	return false;
 }
 
-static json_t *
-peer_json(const struct registry_node *node)
+static void
+put_hex(struct json_text *t, const char *key, const uint8_t *bytes, size_t size_bytes, bool there)
+{
+	char hex[HEX_ROOM(64)];
+
+	json_text_put(t, key);
+	json_text_word(t, there ? hex_format(bytes, size_bytes, hex) : "");
+}
+
+/* Printable ASCII, but of a stranger's choice. */
+static void
+put_address(struct json_text *t, const char *address)
+{
+	if (strpbrk(address, "\"\\") == NULL)
+		json_text_word(t, address);
+	else
+		json_text_value(t, json_string(address));
+}
+
+static void
+put_peer(struct json_text *t, const struct registry_node *node)
 {
 	static const struct public_key none;
-	bool has_key = memcmp(&node->key, &none, sizeof(none)) != 0;
+	char seen[TIME_ROOM];
 
-	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "id", node->name, "address",
-	    node->address, "pub_key",
-	    has_key ? json_hex(node->key.bytes, sizeof(node->key.bytes)) : json_string(""),
-	    "timestamp", (json_int_t)node->timestamp_s, "signature",
-	    node->is_signed ? json_hex(node->signature.bytes, sizeof(node->signature.bytes))
-	                    : json_string(""),
-	    "last_seen", json_time(node->seen_ms));
+	json_text_put(t, "{\"id\":");
+	json_text_word(t, node->name);
+	json_text_put(t, ",\"address\":");
+	put_address(t, node->address);
+	put_hex(t, ",\"pub_key\":", node->key.bytes, sizeof(node->key.bytes),
+	    memcmp(&node->key, &none, sizeof(none)) != 0);
+	json_text_put(t, ",\"timestamp\":");
+	json_text_number(t, node->timestamp_s);
+	put_hex(t, ",\"signature\":", node->signature.bytes, sizeof(node->signature.bytes),
+	    node->is_signed);
+	json_text_put(t, ",\"last_seen\":");
+	json_text_word(t, time_text(node->seen_ms, seen));
+	json_text_put(t, "}");
 }
 
 /* Up to `most` of the active nodes, from that one on and around. */
-static json_t *
-active_peers(
-    const struct coordinator *c, const struct registry_node *except, size_t from, size_t most)
+static void
+put_active(const struct coordinator *c, const struct registry_node *except, size_t from,
+    size_t most, struct json_text *t)
 {
 	uint64_t now_ms = loop_unix_ms();
-	size_t count = registry_count(c->registry);
+	size_t count = registry_count(c->registry), told = 0;
 	const struct registry_node *node;
-	json_t *list = json_array();
 
-	for (size_t i = 0; i < count && json_array_size(list) < most; i++) {
+	json_text_put(t, "[");
+	for (size_t i = 0; i < count && told < most; i++) {
 		node = registry_at(c->registry, (from + i) % count);
-		if (node != except && node->address[0] != '\0' &&
-		    node->seen_ms + LIMIT_PEERS_ACTIVE_MS > now_ms)
-			json_array_append_new(list, peer_json(node));
+		if (node == except || node->address[0] == '\0' ||
+		    node->seen_ms + LIMIT_PEERS_ACTIVE_MS <= now_ms)
+			continue;
+		json_text_comma(t, told++);
+		put_peer(t, node);
 	}
-	return list;
+	json_text_put(t, "]");
 }
 
-/* All of them in a small mesh; in a large one as many as an answer holds, others each time. */
-static json_t *
-peers_in_turn(struct coordinator *c, const struct registry_node *except)
+/* A node is not told of itself. */
+static bool
+names(const struct cached *told, const struct registry_node *node)
 {
-	size_t count = registry_count(c->registry);
+	char id[LIMIT_NAME_BYTES + 16];
 
-	c->turn = count > LIMIT_PEERS_ANSWERED ? (c->turn + LIMIT_PEERS_ANSWERED) % count : 0;
-	return active_peers(c, except, c->turn, LIMIT_PEERS_ANSWERED);
+	snprintf(id, sizeof(id), "{\"id\":\"%s\"", node->name);
+	return told->text != NULL && memmem(told->text, told->size_bytes, id, strlen(id)) != NULL;
+}
+
+/*
+ * All of them in a small mesh; in a large one as many as an answer holds,
+ * others each time: those that ask within LIMIT_STATE_MS are told the same,
+ * since composing it is most of what a heartbeat costs.
+ */
+static void
+answer_peers(struct coordinator *c, const struct registry_node *node, struct http_reply *reply)
+{
+	const size_t count = registry_count(c->registry);
+	const bool is_for_all = count > LIMIT_STATE_NODES && !names(&c->told_peers, node);
+	struct json_text t = { 0 };
+
+	if (is_for_all && reply_cached(c, &c->told_peers, reply))
+		return;
+	if (is_for_all || count <= LIMIT_STATE_NODES)
+		c->turn =
+		    count > LIMIT_PEERS_ANSWERED ? (c->turn + LIMIT_PEERS_ANSWERED) % count : 0;
+	json_text_put(&t, "{\"peers\":");
+	put_active(c, node, c->turn, LIMIT_PEERS_ANSWERED, &t);
+	json_text_put(&t, "}\n");
+	reply_json_text(reply, &t);
+	if (is_for_all)
+		reply_cache(c, &c->told_peers, reply);
 }
 
 /* The name's owner on disk, and a first one in the log, before anybody is told that it owns it. */
@@ -254,7 +307,7 @@ api_register(struct coordinator *c, const struct http_request *request, struct h
 			node->key = r.key;
 		node->seen_ms = now_ms;
 		changes_noted(c->changes);
-		reply_json(reply, json_pack("{s:o}", "peers", peers_in_turn(c, node)));
+		answer_peers(c, node, reply);
 	}
 	json_decref(object);
 }
@@ -262,9 +315,15 @@ api_register(struct coordinator *c, const struct http_request *request, struct h
 void
 api_peers(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
+	struct json_text t = { 0 };
+
 	(void)request;
-	if (!reply_cached(c, &c->peers, reply))
-		reply_and_cache(c, &c->peers, active_peers(c, NULL, 0, SIZE_MAX), reply);
+	if (reply_cached(c, &c->peers, reply))
+		return;
+	put_active(c, NULL, 0, SIZE_MAX, &t);
+	json_text_put(&t, "\n");
+	reply_json_text(reply, &t);
+	reply_cache(c, &c->peers, reply);
 }
 
 /* ---- telemetry ------------------------------------------------------------------------ */

@@ -44,7 +44,7 @@ struct coordinator {
 	uint64_t started_ms;   /* Unix */
 	uint64_t entries_accepted, entries_refused, reports_accepted;
 	size_t turn; /* from which node on the next one that registers is told its peers */
-	struct cached state, incidents, topology, peers;
+	struct cached state, incidents, topology, peers, told_peers;
 };
 
 /* Names, keys and entries from the store into registry and ledger. */

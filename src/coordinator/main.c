@@ -243,6 +243,7 @@ close_all(struct coordinator *c)
 	free(c->incidents.text);
 	free(c->topology.text);
 	free(c->peers.text);
+	free(c->told_peers.text);
 }
 
 int

@@ -82,8 +82,8 @@ reply_cached(const struct coordinator *c, const struct cached *cached, struct ht
 	return true;
 }
 
-static void
-cache(const struct coordinator *c, struct cached *cached, struct http_reply *reply)
+void
+reply_cache(const struct coordinator *c, struct cached *cached, struct http_reply *reply)
 {
 	const struct crypto *crypto = crypto_sodium();
 
@@ -105,7 +105,7 @@ reply_and_cache(
     const struct coordinator *c, struct cached *cached, json_t *value, struct http_reply *reply)
 {
 	reply_json(reply, value);
-	cache(c, cached, reply);
+	reply_cache(c, cached, reply);
 }
 
 bool
@@ -316,18 +316,26 @@ query_number(const struct http_request *request, const char *name, uint64_t leas
 	return true;
 }
 
+const char *
+time_text(uint64_t unix_ms, char out[TIME_ROOM])
+{
+	time_t seconds = (time_t)(unix_ms / 1000);
+	char day[32];
+	struct tm tm;
+
+	*out = '\0';
+	if (gmtime_r(&seconds, &tm) != NULL &&
+	    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) > 0)
+		snprintf(out, TIME_ROOM, "%s.%03uZ", day, (unsigned)(unix_ms % 1000));
+	return out;
+}
+
 json_t *
 json_time(uint64_t unix_ms)
 {
-	time_t seconds = (time_t)(unix_ms / 1000);
-	char day[32], text[48];
-	struct tm tm;
+	char text[TIME_ROOM];
 
-	if (gmtime_r(&seconds, &tm) == NULL ||
-	    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		return json_string("");
-	snprintf(text, sizeof(text), "%s.%03uZ", day, (unsigned)(unix_ms % 1000));
-	return json_string(text);
+	return json_string(time_text(unix_ms, text));
 }
 
 json_t *

@@ -18,6 +18,8 @@ void reply_json(struct http_reply *, json_t *);
  */
 bool reply_cached(const struct coordinator *, const struct cached *, struct http_reply *);
 void reply_and_cache(const struct coordinator *, struct cached *, json_t *, struct http_reply *);
+/* What was composed, for the next ones. */
+void reply_cache(const struct coordinator *, struct cached *, struct http_reply *);
 /* Is it new enough to be served again?  Else compose it and give it to cached_take(). */
 bool cached_is_fresh(const struct coordinator *, const struct cached *);
 /* Empties the text. */
@@ -53,7 +55,9 @@ bool body_number(const json_t *object, const char *key, double most, double *out
 bool query_number(const struct http_request *, const char *name, uint64_t least, uint64_t most,
     uint64_t *out, struct http_reply *);
 
-/* RFC 3339 in UTC with milliseconds. */
+#define TIME_ROOM 48
+/* RFC 3339 in UTC with milliseconds; returns out. */
+const char *time_text(uint64_t unix_ms, char out[TIME_ROOM]);
 json_t *json_time(uint64_t unix_ms);
 json_t *json_number_short(double); /* 9, not 9.0 */
 json_t *json_hex(const uint8_t *bytes, size_t size_bytes);
