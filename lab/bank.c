@@ -212,8 +212,11 @@ pay(char **argv)
 	for (; !ended && payments < SAMPLES; nanosleep(&gap, NULL)) {
 		snprintf(line, sizeof(line), "pay %u", ++payments);
 		began_us = now_us();
-		if (!ask(&to, line, answer, ANSWER_MS) || strncmp(answer, "done", 4) != 0)
+		if (!ask(&to, line, answer, ANSWER_MS) || strncmp(answer, "done", 4) != 0) {
+			/* The signal cut it short: it was neither done nor lost. */
+			payments -= ended ? 1 : 0;
 			continue;
+		}
 		all_us = now_us();
 		took_us[done++] = all_us - began_us;
 		quiet += strstr(answer, "quietly") != NULL;

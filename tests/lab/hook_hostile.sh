@@ -39,6 +39,7 @@ attack_with 'exec <&-
 printf "\033[2J\r2026-01-01T00:00:00.000Z coordinator info  all is well\n"
 printf "a\0b\n"
 setsid sleep 1235 &
+sleep 0.5
 exit 3'
 expect 5 "its status is reported" told 'node=node-a failed: exit:3'
 well
