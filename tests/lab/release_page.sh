@@ -14,6 +14,9 @@ terminal_opens() {
 	"$PTY" "$typed" "$TREE/lab/dashboard" >"$screen" 2>&1 &
 	terminal=$!
 	expect 10 "the terminal shows a link" shows "$url/session/"
+	page_signs_in
+}
+page_signs_in() {
 	curl -sf --max-time 2 -o /dev/null -c "$jar" "$(grep -o "$url/session/[0-9a-f]*" "$screen" | tail -1)" ||
 		fail "the link signs in"
 	csrf=$(curl -sf --max-time 2 -b "$jar" "$url/api/v1/session" | jq -r .csrf)
@@ -101,10 +104,18 @@ types y
 expect 10 "the terminal sees the certificate" shows "node-e is released"
 expect 20 "all hold it healthy" well e a b c d
 
+step "the coordinator starts anew"
+signed_in() { curl -sf --max-time 2 -b "$jar" "$url/api/v1/session" | jq -e ".signed_in == $1 and .listens == $1"; }
+always "the page is signed in" signed_in true
+on lab sh -c 'kill "$(pidof phalanx-coordinator)"'
+expect 20 "the terminal says so, and has another link" eval '[ "$(grep -c "/session/" "$screen")" = 2 ]'
+always "the old cookie opens nothing" signed_in false
+page_signs_in
+always "the new link does" signed_in true
+
 step "signed out"
 printf '\003' >"$typed"
 wait "$terminal" || true
 always "the terminal has signed out" shows "The session has ended"
-signed_out() { curl -sf --max-time 2 -b "$jar" "$url/api/v1/session" | jq -e '.signed_in == false'; }
-always "and the page with it" signed_out
+always "and the page with it" signed_in false
 audits a b c d e

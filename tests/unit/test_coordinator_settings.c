@@ -103,6 +103,7 @@ what_cannot_be_meant_is_refused(void **state)
 		"[coordinator]\nlisten = [::1\n",
 		"[coordinator]\nlisten = 1.2.3.4:x\n",
 		"[coordinator]\nlocal_mode = maybe\n",
+		"[coordinator]\nviewers = nobody\n",
 		"[coordinator]\nlocal_mode = true\nlisten = 0.0.0.0\n",
 		"[coordinator]\nroster_file = roster\n",
 		"[coordinator]\nstate_dir = here\n",
