@@ -16,7 +16,7 @@ lab = $(if $(DOCKER),packaging/docker/lab $(1),$(2))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench sweep mutants soak lint deb
+        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench bench-coordinator sweep mutants soak lint deb
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ sweep: build ## simulate 10,000 seeds that no commit before this one explored
 
 mutants: build ## plant each bug of sim/mutants/list: does the simulator see it? (SAMPLE=N: only so many)
 	@scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
+
+bench-coordinator: build ## memory and processor time of the coordinator at 30, 1,000 and 10,000 nodes, its answers and events
+	@tests/load/run
 
 bench-sim: build ## how fast the simulator is, and how an entry spreads (LARGE=1: 9,999 hosts)
 	@tests/bench/sim

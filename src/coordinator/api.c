@@ -3,7 +3,6 @@
  * Host (so that no foreign name can be rebound to us), the Origin of writes,
  * the method and the size.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include "coordinator/door.h"
 #include "coordinator/origin.h"
 #include "coordinator/reply.h"
-#include "coordinator/resident.h"
 #include "coordinator/seal.h"
 #include "sys/log.h"
 
@@ -239,58 +237,4 @@ api_handle(void *context, const struct http_request *request, struct http_reply 
 		          "it aside");
 		loop_stop(c->loop, 1);
 	}
-}
-
-void
-api_metrics(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
-{
-	struct httpd_counters http;
-	uint64_t reports = 0;
-	char *text = NULL;
-	int n;
-
-	(void)request;
-	httpd_count(c->httpd, &http);
-	if (store_count_reports(c->store, &reports) != ERR_OK) {
-		reply_error(reply, 503, "the store does not answer; see the log");
-		return;
-	}
-	n = asprintf(&text,
-	    "# TYPE phalanx_coordinator_requests_total counter\n"
-	    "phalanx_coordinator_requests_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_requests_refused_total counter\n"
-	    "phalanx_coordinator_requests_refused_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_requests_timed_out_total counter\n"
-	    "phalanx_coordinator_requests_timed_out_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_requests_too_fast_total counter\n"
-	    "phalanx_coordinator_requests_too_fast_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_connections gauge\n"
-	    "phalanx_coordinator_connections %zu\n"
-	    "# TYPE phalanx_coordinator_streams gauge\n"
-	    "phalanx_coordinator_streams %zu\n"
-	    "# TYPE phalanx_coordinator_connections_gave_way_total counter\n"
-	    "phalanx_coordinator_connections_gave_way_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_connections_turned_away_total counter\n"
-	    "phalanx_coordinator_connections_turned_away_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_resident_bytes gauge\n"
-	    "phalanx_coordinator_resident_bytes %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_nodes gauge\n"
-	    "phalanx_coordinator_nodes %zu\n"
-	    "# TYPE phalanx_coordinator_reports gauge\n"
-	    "phalanx_coordinator_reports %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_entries gauge\n"
-	    "phalanx_coordinator_entries %zu\n"
-	    "# TYPE phalanx_coordinator_entries_refused_total counter\n"
-	    "phalanx_coordinator_entries_refused_total %" PRIu64 "\n"
-	    "# TYPE phalanx_coordinator_incidents gauge\n"
-	    "phalanx_coordinator_incidents %zu\n",
-	    http.requests, http.refused, http.timed_out, http.too_fast, http.connections,
-	    http.streams, http.gave_way, http.turned_away, resident_bytes(),
-	    registry_count(c->registry), reports,
-	    c->ledger != NULL ? ledger_held_total(c->ledger) : 0, c->entries_refused,
-	    c->ledger != NULL ? ledger_incident_count(c->ledger) : 0);
-	if (n < 0)
-		reply_error(reply, 503, "out of memory; try again later");
-	else
-		reply_text(reply, "text/plain; version=0.0.4; charset=utf-8", text, (size_t)n);
 }
