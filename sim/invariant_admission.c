@@ -214,6 +214,8 @@ check_first_sync(struct sim *s, size_t host)
 {
 	const struct fabric_host *net = &s->fabric.hosts[host];
 	const struct witnessed *w = truth_of(s, host);
+	const struct host *h = &s->hosts[host];
+	uint64_t incarnation = roster_member(h->known, h->member)->incarnation;
 	member_index found[GROUPS];
 	size_t groups = 0, unequal = 0;
 	struct core_view view;
@@ -227,7 +229,7 @@ check_first_sync(struct sim *s, size_t host)
 		size_t g = 0;
 
 		if (w->given[peer].told_root != view.root ||
-		    (w->given[peer].told_later && !view.lost_state)) {
+		    (w->given[peer].told_later == incarnation && !view.lost_state)) {
 			unequal +=
 			    w->given[peer].told_root != 0 && s->fabric.links[net->links[i]].up;
 			continue;
@@ -276,7 +278,7 @@ admission_link(struct sim *s, size_t host, member_index peer)
 		return;
 	truth_of(s, host)->given[peer].bad_signatures = 0;
 	truth_of(s, host)->given[peer].told_root = 0;
-	truth_of(s, host)->given[peer].told_later = false;
+	truth_of(s, host)->given[peer].told_later = 0;
 }
 
 /* A peer's word on how far the host's own feed goes. */
@@ -286,7 +288,7 @@ hear_claim(struct sim *s, size_t host, size_t from, const struct feed_head *head
 	const struct disk *disk = &s->hosts[host].disk;
 
 	truth_of(s, host)->given[s->hosts[from].member].told_later =
-	    head->sequence > disk->sequence && head->incarnation == disk->incarnation;
+	    head->sequence > disk->sequence ? head->incarnation : 0;
 }
 
 void

@@ -47,7 +47,7 @@ struct given {
 	uint64_t grounds_ms; /* something about it came then: what a step makes of several entries is not judged */
 	uint64_t expires_ms; /* of its cut, as the kernel was told; 0: none */
 	uint64_t told_root;  /* by it on its link; 0: nothing yet */
-	bool told_later;     /* likewise: that it has a later entry of the host's own */
+	uint64_t told_later; /* by it: our feed of that incarnation went further than we know; 0: it did not */
 	uint32_t bad_signatures;
 };
 
