@@ -3,6 +3,7 @@
  * usage: corpus DIRECTORY (with envelope, entry, roster and certificate in it)
  */
 #include "core/wire.h"
+#include "http/signature.h"
 #include "tests/entries.h"
 #include "tests/verdict_corpus.h"
 
@@ -119,6 +120,38 @@ save_advice(void)
 		save("advice", i, (const uint8_t *)seeds[i], strlen(seeds[i]));
 }
 
+/* One request, and an answer with and one without a nonce. */
+static void
+save_signatures(void)
+{
+	struct http_signature_input request = {
+		.method = "POST", .authority = "h:1", .path = "/x", .created_s = 1790000000
+	};
+	struct http_response_signature answers[2] = {
+		{ .status = 200, .method = "GET", .path = "/x", .created_s = 1790000000 },
+		{ .status = 200, .created_s = 1790000000 }
+	};
+	char text[3][HTTP_SIGNATURE_HEADER_BYTES];
+	char seed[3 * HTTP_SIGNATURE_HEADER_BYTES];
+	uint8_t signature[64] = { 1, 2, 3 };
+
+	for (size_t i = 0; i < 3; i++) {
+		size_t used = 0;
+
+		if (i == 0)
+			assert_ok(
+			    http_signature_headers(&request, signature, text[0], text[1], text[2]));
+		else
+			assert_ok(http_response_headers(
+			    &answers[i - 1], signature, text[0], text[1], text[2]));
+		for (size_t k = 0; k < 3; k++) {
+			memcpy(seed + used, text[k], strlen(text[k]) + 1);
+			used += strlen(text[k]) + 1;
+		}
+		save("signature", i, (const uint8_t *)seed, used);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -146,6 +179,7 @@ main(int argc, char **argv)
 	save_verdicts();
 	save_answers();
 	save_advice();
+	save_signatures();
 	mesh_free(&m);
 	return 0;
 }
