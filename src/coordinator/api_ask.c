@@ -110,6 +110,9 @@ door_session_ended(void *context, struct session *session)
 	while ((ask = asks_after(c->asks, session->id, 0)) != NULL)
 		refuse_ask(c, ask, "signed out");
 	wake(session);
+	/* One of them may be its own, and looks on only while it is signed in. */
+	if (c->settings->viewers_sign_in)
+		events_end_streams(c->events);
 }
 
 /* ---- POST /api/v1/incidents/{}/release, by the page --------------------------------------- */

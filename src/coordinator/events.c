@@ -248,6 +248,16 @@ events_number(const struct events *e)
 	return e->newest;
 }
 
+void
+events_end_streams(struct events *e)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &e->listeners, link)
+	if (l->waker != NULL)
+		httpd_end(l->waker);
+}
+
 size_t
 events_listeners(const struct events *e)
 {

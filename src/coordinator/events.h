@@ -25,6 +25,8 @@ void events_publish(struct events *, const char *name, json_t *data);
 /* The same of JSON text, which must be one line. */
 void events_publish_text(struct events *, const char *name, const char *json);
 uint64_t events_number(const struct events *); /* of the newest; 0: none yet */
+/* Every stream ends: who listens comes back, and is asked anew who it is. */
+void events_end_streams(struct events *);
 size_t events_listeners(const struct events *);
 size_t events_held_bytes(const struct events *);
 

@@ -269,6 +269,11 @@ test('with viewers = signed-in only sessions and signatures read', async () => {
 		assert.equal((await shut.requestSigned(mesh.nodes[0], 'GET', target)).status, 200, target);
 		refused(await shut.requestSigned(new Node(mesh, 'x', new Key()), 'GET', target), 401, /keyid/);
 	}
+	// Who signs out stops looking.
+	const stream = await fetch(`http://${shut.authority}/api/v1/events`, { headers: { cookie: viewer.cookie }, signal: AbortSignal.timeout(5000) });
+	assert.equal(stream.status, 200);
+	assert.equal((await shut.request('DELETE', '/api/v1/session', { headers: viewer.headers })).status, 200);
+	await assert.rejects(async () => { for await (const chunk of stream.body) void chunk; }, (error) => error.name !== 'TimeoutError');
 	for (const open_ of ['/', '/healthz', '/api/v1/session', '/metrics', '/api/v1/roster?offset=0'])
 		assert.equal((await shut.get(open_)).status, 200, open_);
 	await shut.stop();

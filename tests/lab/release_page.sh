@@ -22,6 +22,7 @@ page_signs_in() {
 	csrf=$(curl -sf --max-time 2 -b "$jar" "$url/api/v1/session" | jq -r .csrf)
 }
 shows() { grep -qF -- "$1" "$screen"; }
+shows_times() { equals "$1" grep -cF -- "$2" "$screen"; } # N WORDS
 types() { printf '%s\n' "$1" >"$typed"; }
 incident_of() { incidents | jq -r --arg name "node-$1" '[.incidents[] | select(.name == $name and .level == "quarantine")][0].id // empty'; }
 coordinator_knows() { [ -n "$(incident_of "$1")" ]; }
@@ -67,9 +68,9 @@ always "node-a is still cut" still_cut a b c d e
 
 step "anything but yes is no"
 always "the page asks again" asked_at_page 202 a "looked at it again"
-expect 3 "the terminal asks again" eval '[ "$(grep -c "Sign it" "$screen")" = 2 ]'
+expect 3 "the terminal asks again" shows_times 2 "Sign it"
 types "yes please"
-expect 3 "declined" eval '[ "$(grep -c "Not released" "$screen")" = 2 ]'
+expect 3 "declined" shows_times 2 "Not released"
 always "node-a is still cut" still_cut a b c d e
 
 step "confirmed at the terminal"
@@ -107,8 +108,8 @@ expect 20 "all hold it healthy" well e a b c d
 step "the coordinator starts anew"
 signed_in() { curl -sf --max-time 2 -b "$jar" "$url/api/v1/session" | jq -e ".signed_in == $1 and .listens == $1"; }
 always "the page is signed in" signed_in true
-on lab sh -c 'kill "$(pidof phalanx-coordinator)"'
-expect 20 "the terminal says so, and has another link" eval '[ "$(grep -c "/session/" "$screen")" = 2 ]'
+on lab pkill -TERM -x phalanx-coordin
+expect 20 "the terminal says so, and has another link" shows_times 2 "/session/"
 always "the old cookie opens nothing" signed_in false
 page_signs_in
 always "the new link does" signed_in true
