@@ -149,9 +149,6 @@ options_choose(struct options *o)
 		chosen_faults |= 1u << FAULT_ROSTER;
 	if (!o->byzantine_given)
 		o->byzantine = chosen_byzantine;
-	/* One in fifty outlasts the ten minutes for which most of what is said counts. */
-	if (prng_below(&prng, 50) == 0)
-		chosen_ms *= 15;
 	if (!o->faults_given)
 		o->faults = chosen_faults;
 	if (!o->adversaries_given)
