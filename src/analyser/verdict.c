@@ -6,6 +6,7 @@
 #include <string.h>
 #include "analyser/verdict.h"
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "core/rules.h"
 
 #define END (-1)
@@ -87,35 +88,17 @@ keep_code_point(struct parsing *p, uint32_t c)
 	return r != REJECT_NONE ? r : keep(p, 0x80 | (c & 0x3f));
 }
 
-/* Table 3-7 of the Unicode standard: no overlong form, no surrogate, nothing above U+10FFFF. */
 static enum rejection
-take_utf8(struct parsing *p, int first)
+take_utf8(struct parsing *p)
 {
-	int least = 0x80, most = 0xbf, more, c;
-	enum rejection r = keep(p, (uint32_t)first);
+	const size_t length = utf8_decode(p->in.at, buf_left(&p->in), &(uint32_t){ 0 });
+	enum rejection r = REJECT_NONE;
+	size_t i;
 
-	if (first >= 0xc2 && first <= 0xdf)
-		more = 1;
-	else if (first >= 0xe0 && first <= 0xef)
-		more = 2;
-	else if (first >= 0xf0 && first <= 0xf4)
-		more = 3;
-	else
+	if (length == 0)
 		return REJECT_UTF8;
-	if (first == 0xe0)
-		least = 0xa0;
-	else if (first == 0xed)
-		most = 0x9f;
-	else if (first == 0xf0)
-		least = 0x90;
-	else if (first == 0xf4)
-		most = 0x8f;
-	for (; more > 0 && r == REJECT_NONE; more--, least = 0x80, most = 0xbf) {
-		c = take(p);
-		if (c < least || c > most)
-			return REJECT_UTF8;
-		r = keep(p, (uint32_t)c);
-	}
+	for (i = 0; i < length && r == REJECT_NONE; i++)
+		r = keep(p, (uint32_t)take(p));
 	return r;
 }
 
@@ -185,16 +168,18 @@ take_reason(struct parsing *p)
 	if (peek(p) != '"')
 		return REJECT_REASON_FORM;
 	(void)take(p);
-	while (r == REJECT_NONE && (c = take(p)) != '"') {
-		if (c < 0x20) /* END is below, too */
+	while (r == REJECT_NONE && (c = peek(p)) != '"') {
+		if (c < 0x20) { /* END is below, too */
 			r = REJECT_SYNTAX;
-		else if (c == '\\')
+		} else if (c == '\\') {
+			(void)take(p);
 			r = take_escape(p);
-		else if (c < 0x80)
-			r = keep(p, (uint32_t)c);
-		else
-			r = take_utf8(p, c);
+		} else {
+			r = take_utf8(p);
+		}
 	}
+	if (r == REJECT_NONE)
+		(void)take(p);
 	if (r == REJECT_NONE && p->reason_bytes == 0)
 		r = REJECT_REASON_LENGTH;
 	return r;
