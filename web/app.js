@@ -184,6 +184,7 @@ function take(name, data) {
 
 function begin(snapshot) {
 	load(snapshot);
+	filter = parseFilter(at.filter); // some words need the mesh's own
 	loaded = true;
 	hear();
 	trust(snapshot);

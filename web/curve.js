@@ -5,11 +5,9 @@ import { ms } from './text.js';
 
 const W = 400, TOP = 26, BASE = 96, LEFT = 38, RIGHT = 392;
 
-// The part of an incident that its curve is about: from the first word to the last cut.
-export function extent(detail) {
-	const marks = [...detail.phases.filter((phase) => !phase.name.startsWith('release')).map((phase) => phase.ms), ...detail.cuts.map((cut) => cut.ms), ...voices(detail).map((voice) => voice.ms)];
-	return Math.max(1, ...marks.filter(Number.isFinite));
-}
+// When the evidence was whole that peers obey, in ms from the first word.
+const DECIDES = ['certificate', 'proof', 'self-report'];
+export const decided = (detail) => Math.max(0, ...detail.phases.filter((phase) => DECIDES.includes(phase.name)).slice(0, 1).map((phase) => phase.ms));
 
 // Votes and witnesses with their offset from the first word.
 export function voices(detail) {
@@ -18,11 +16,28 @@ export function voices(detail) {
 		.map((voice) => ({ ...voice, ms: Math.max(0, voice.t - start) }));
 }
 
-// A little air on both sides, and early milliseconds wide enough to be read.
-function scale(end) {
-	const root = (v) => Math.sqrt(Math.max(0, v) / end);
-	return (v) => LEFT + 8 + (RIGHT - LEFT - 16) * root(v);
+// Two clocks, and so an axis in two parts: words are timed by their authors,
+// to the millisecond, from the first one; a cut is timed by the peer that made
+// it, to the microsecond, from when it held the evidence.
+function axis(detail) {
+	const end = decided(detail), last = Math.max(0.001, detail.cuts.at(-1)?.ms ?? 0);
+	const share = end > 0 ? 0.5 : 0.08;
+	return {
+		share,
+		word: (ms_) => (ms_ <= end ? share * (end > 0 ? ms_ / end : 1) : share),
+		cut: (ms_) => share + (1 - share) * Math.min(1, ms_ / last),
+		// What the replay's place says, in words.
+		name: (u) => (u < share ? `+${Math.round(end * u / share)} ms` : `cut +${ms(last * (u - share) / (1 - share))}`),
+	};
 }
+
+// What has happened when the replay stands at u, from 0 to 1: tests of a word, of a cut.
+export function past(detail, u) {
+	const { word, cut, name } = axis(detail);
+	return { word: (ms_) => word(ms_) <= u, cut: (ms_) => cut(ms_) <= u, name: name(u) };
+}
+
+const across = (u) => LEFT + 8 + (RIGHT - LEFT - 16) * u;
 
 function steps(cuts, of, x) {
 	let path = `M${x(0)} ${BASE}`, k = 0;
@@ -30,7 +45,7 @@ function steps(cuts, of, x) {
 		path += `H${x(cut.ms).toFixed(1)}`;
 		path += `V${(BASE - (BASE - TOP) * Math.min(1, ++k / of)).toFixed(1)}`;
 	}
-	return `${path}H${RIGHT - 8}`;
+	return `${path}H${RIGHT - 2}`;
 }
 
 // Titles of phases beneath the axis, on two lines where they would touch.
@@ -46,21 +61,21 @@ function phaseMarks(phases, x) {
 	});
 }
 
-// at_ms: where the replay stands, or null.
-export function curve(detail, at_ms) {
-	const end = extent(detail), x = scale(end), of = Math.max(1, detail.cut?.of ?? detail.cuts.length);
-	const phases = detail.phases.filter((phase) => !phase.name.startsWith('release'));
+// at: where the replay stands, 0 to 1, or null.
+export function curve(detail, at) {
+	const { word, cut, share } = axis(detail), of = Math.max(1, detail.cut?.of ?? detail.cuts.length);
 	const parts = [];
-	for (const [share, name] of [[0, '0 %'], [0.5, '50 %'], [1, '100 %']]) {
-		const y = BASE - (BASE - TOP) * share;
+	for (const [height, name] of [[0, '0 %'], [0.5, '50 %'], [1, '100 %']]) {
+		const y = BASE - (BASE - TOP) * height;
 		parts.push(s('path', { class: 'rule', d: `M${LEFT} ${y}H${RIGHT}` }), s('text', { class: 'axis', x: LEFT - 6, y: y + 3.5, 'text-anchor': 'end' }, name));
 	}
 	if (detail.cuts.length > 0) {
-		const line = steps(detail.cuts, of, x);
+		const line = steps(detail.cuts, of, (ms_) => across(cut(ms_)));
 		parts.push(s('path', { class: 'cut-area', d: `${line}V${BASE}Z` }), s('path', { class: 'cut-line', d: line }));
-		parts.push(s('text', { class: 'axis', x: RIGHT, y: 12, 'text-anchor': 'end' }, `last ${ms(detail.cuts.at(-1).ms)}`));
+		parts.push(s('text', { class: 'axis', x: RIGHT, y: 12, 'text-anchor': 'end' }, `last cut ${ms(detail.cuts.at(-1).ms)} after the evidence`));
+		parts.push(s('path', { class: 'phase-line', d: `M${across(share)} ${TOP}V${BASE}` }));
 	}
-	parts.push(...phaseMarks(phases, x));
-	if (at_ms !== null) parts.push(s('path', { class: 'replay-line', d: `M${x(at_ms).toFixed(1)} 14V${BASE}` }));
+	parts.push(...phaseMarks(detail.phases.filter((phase) => phase.name !== 'cut' && !phase.name.startsWith('release')), (ms_) => across(word(ms_))));
+	if (at !== null) parts.push(s('path', { class: 'replay-line', d: `M${across(at).toFixed(1)} 14V${BASE}` }));
 	return parts;
 }

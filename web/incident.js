@@ -2,7 +2,7 @@
 // cuts; a slider that goes through it again; the proof to take away.
 import { byId, h, once, say } from './dom.js';
 import { ask } from './client.js';
-import { curve, extent, voices } from './curve.js';
+import { curve, decided, past, voices } from './curve.js';
 import { mark } from './marks.js';
 import { isHolding, model } from './model.js';
 import { clock, count, day, ms, short, visible } from './text.js';
@@ -25,7 +25,7 @@ const EVIDENCE = {
 	statements: 'Statements of witnesses; nobody has voted yet.',
 };
 
-let id = '', detail = null, at_ms = null; // at_ms null: live
+let id = '', detail = null, at = null; // of the replay, 0 to 1; null: live
 let timer = 0, changed = () => {};
 
 export const shownIncident = () => model.incidents.find((one) => one.id === id);
@@ -67,7 +67,7 @@ export function choose(newId) {
 	if (newId === id) return;
 	id = newId;
 	detail = null;
-	at_ms = null;
+	at = null;
 	byId('replay').value = STEPS;
 	clearTimeout(timer);
 	if (id) void fetchDetail();
@@ -78,17 +78,17 @@ export function choose(newId) {
 // Lines of voters and witnesses, and who holds the cut, as of the replay's time.
 export function traces() {
 	const d = full();
-	if (!d || at_ms === null && d.level === 'released') return { lines: [], lit: [], subject: -1 };
+	if (!d || at === null && d.level === 'released') return { lines: [], lit: [], subject: -1 };
 	const subject = model.index.get(d.name) ?? -1;
-	const until = at_ms ?? Infinity, lines = [], voters = new Set();
+	const { word, cut } = past(d, at ?? 1), lines = [], voters = new Set();
 	for (const voice of voices(d)) {
 		const from = model.index.get(voice.name);
-		if (voice.ms > until || from === undefined || subject < 0 || from === subject) continue;
+		if (!word(voice.ms) || from === undefined || subject < 0 || from === subject) continue;
 		if (voice.kind === 'witness' && voters.has(voice.name)) continue;
 		voters.add(voice.name);
 		lines.push({ from, to: subject, kind: voice.kind });
 	}
-	const lit = d.cuts.filter((cut) => cut.ms <= until).map((cut) => model.index.get(cut.name)).filter((i) => i !== undefined);
+	const lit = d.cuts.filter((one) => cut(one.ms)).map((one) => model.index.get(one.name)).filter((i) => i !== undefined);
 	return { lines, lit, subject };
 }
 
@@ -105,15 +105,17 @@ function what(d) {
 }
 
 function phaseRows(d) {
-	return d.phases.map((phase) => {
-		const late = phase.name.startsWith('release');
-		return h('li', {}, h('span', { class: 'ms' }, late ? clock(phase.t) : `+${ms(phase.ms)}`), h('b', {}, visible(phase.name)), h('span', {}, visible(phase.by)));
-	});
+	const row = (when, name, words) => h('li', {}, h('span', { class: 'ms' }, when), h('b', {}, name), h('span', {}, words));
+	const words = d.phases.filter((phase) => phase.name !== 'cut');
+	const rows = words.map((phase) => row(phase.name.startsWith('release') ? clock(phase.t) : `+${Math.round(phase.ms)} ms`, visible(phase.name), visible(phase.by)));
+	if (d.cuts.length > 0)
+		rows.splice(words.filter((phase) => !phase.name.startsWith('release')).length, 0, row(`+${ms(decided(d) + d.cuts.at(-1).ms)}`, 'last cut', `${visible(d.cuts.at(-1).name)}, ${ms(d.cuts.at(-1).ms)} after it held the evidence`));
+	return rows;
 }
 
 function ballotRows(d) {
 	const start_ms = d.phases[0]?.t ?? d.t;
-	const good = d.voters.map((voter) => h('li', voter.good ? {} : { class: 'bad' }, h('span', {}, `${voter.good ? '✔' : '⚠'} ${visible(voter.name)}`), h('i', {}, voter.good ? `+${ms(Math.max(0, voter.t - start_ms))}` : 'bad signature')));
+	const good = d.voters.map((voter) => h('li', voter.good ? {} : { class: 'bad' }, h('span', {}, `${voter.good ? '✔' : '⚠'} ${visible(voter.name)}`), h('i', {}, voter.good ? `+${Math.max(0, voter.t - start_ms)} ms` : 'bad signature')));
 	const missing = d.missing.map((name) => h('li', { class: 'missing' }, h('span', {}, `○ ${visible(name)}`), h('i', {}, 'missing')));
 	const names = new Set(d.voters.map((voter) => voter.name));
 	const witnesses = d.witnesses.filter((witness) => !names.has(witness.name)).map((witness) => h('li', { class: 'witness' }, h('span', {}, `◉ ${visible(witness.name)}`), h('i', {}, 'witness')));
@@ -167,15 +169,15 @@ export function show() {
 	if (!d) return;
 	once(byId('incident-title'), [d.level, d.name, d.t], () => title(d));
 	once(byId('incident-what'), [d.evidence, d.event, d.source, d.score], () => what(d));
-	once(byId('curve'), [d.phases, d.cuts, d.cut?.of, d.voters.length, at_ms], () => curve(d, at_ms));
+	once(byId('curve'), [d.phases, d.cuts, d.cut?.of, d.voters.length, at], () => curve(d, at));
 	byId('curve').setAttribute('aria-label', `${count(d.cuts.length, 'peer')} cut ${visible(d.name)}, the last after ${ms(d.cuts.at(-1)?.ms)}`);
-	once(byId('phases'), d.phases, () => phaseRows(d));
+	once(byId('phases'), [d.phases, d.cuts.length], () => phaseRows(d));
 	once(byId('voices'), [d.voters, d.witnesses, d.missing], () => ballotRows(d));
 	showQuorum(d);
 	showCuts(d);
 	showRelease(d);
 	byId('export').href = `/api/v1/incidents/${encodeURIComponent(d.id)}/bundle`;
-	say(byId('replay-at'), at_ms === null ? 'live' : `+${ms(at_ms)}`);
+	say(byId('replay-at'), at === null ? 'live' : past(d, at).name);
 }
 
 export function showChoice() {
@@ -188,8 +190,7 @@ export function showChoice() {
 byId('replay').addEventListener('input', () => {
 	const d = full(), step = Number(byId('replay').value);
 	if (!d) return;
-	// The slider runs like the curve's axis: the first milliseconds are where things happen.
-	at_ms = step >= STEPS ? null : extent(d) * (step / (STEPS - 1)) ** 2;
-	byId('replay').setAttribute('aria-valuetext', at_ms === null ? 'live' : `${ms(at_ms)} after the first word`);
+	at = step >= STEPS ? null : step / (STEPS - 1);
+	byId('replay').setAttribute('aria-valuetext', at === null ? 'live' : past(d, at).name);
 	changed();
 });

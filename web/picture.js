@@ -169,7 +169,7 @@ function drawNames(list, r) {
 }
 
 function drawRingName(i) {
-	const c = Math.cos(places.angle[i]), s = Math.sin(places.angle[i]), away = places.r + (stateOf(i) === 'healthy' ? 9 : 14);
+	const c = Math.cos(places.angle[i]), s = Math.sin(places.angle[i]), away = places.r * 1.55 + 8;
 	const align = Math.abs(c) < 0.2 ? 'center' : c > 0 ? 'left' : 'right';
 	const x = places.x[i] + (align === 'center' ? 0 : Math.sign(c) * away), y = places.y[i] + (align === 'center' ? Math.sign(s) * (away + 6) : 0);
 	const room = align === 'center' ? 130 : Math.max(30, (c > 0 ? w - x : x) - 6);

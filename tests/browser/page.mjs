@@ -187,7 +187,7 @@ test('13: a refused stream says why, and is asked for less and less often', asyn
 		proxy.asked = [];
 		proxy.drop();
 		await until(async () => (await text(page, '#stale')).includes(`${status}: ${error}`), 'the reason', 9000);
-		await wait(status === 503 ? 5500 : 0);
+		await wait(status === 503 ? 7000 : 0);
 		const times = proxy.asked.filter((one) => one.path === '/api/v1/events').map((one) => one.t);
 		const gaps = times.slice(1).map((t, i) => t - times[i]);
 		assert.ok(times.length <= 5, `${times.length} times`);
