@@ -16,7 +16,7 @@ lab = $(if $(DOCKER),packaging/docker/lab $(1),$(2))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build asan up down restart clean status topology report logs logs-node \
-        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench bench-coordinator sweep mutants soak lint deb
+        attack attack-all attack-lateral release dashboard demo-30 showcase walkthrough test unit bench bench-coordinator bench-page screenshots sweep mutants soak lint deb
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,12 @@ mutants: build ## plant each bug of sim/mutants/list: does the simulator see it?
 
 bench-coordinator: build ## memory and processor time of the coordinator at 30, 1,000 and 10,000 nodes, its answers and events
 	@tests/load/run
+
+bench-page: build ## the page at 300, 1,000 and 10,000 nodes: bytes, paint, frames, memory (SIZES, MINUTES)
+	@tests/browser/run load $(BUILD)/bin
+
+screenshots: build ## the pictures of docs/pictures, from a lab that is attacked
+	@scripts/screenshots
 
 bench-sim: build ## how fast the simulator is, and how an entry spreads (LARGE=1: 9,999 hosts)
 	@tests/bench/sim

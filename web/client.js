@@ -1,6 +1,4 @@
 // client: this tab's side of the hub: the state, then every event once, in order.
-import { makeHub } from './hub.js';
-
 const WAIT_MS = [250, 2000], PATIENCE_MS = 8000;
 const WORKER = '/worker.js';
 
@@ -16,7 +14,7 @@ function openPort() {
 	if (typeof SharedWorker === 'function')
 		return new SharedWorker(policy ? policy.createScriptURL(WORKER) : WORKER, { type: 'module', name: 'phalanx/1' }).port;
 	const { port1, port2 } = new MessageChannel();
-	makeHub()(port1);
+	void import('./hub.js').then(({ makeHub }) => makeHub()(port1)); // a browser without: a stream a tab
 	return port2;
 }
 

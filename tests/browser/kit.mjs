@@ -65,7 +65,7 @@ export class Lab {
 // { [path]: { status, error } | { silent: true } | { rewrite(text) } }
 export class Proxy {
 	constructor(authority) {
-		Object.assign(this, { target: authority, trouble: {}, asked: [], bytes: 0, streams: new Set() });
+		Object.assign(this, { target: authority, trouble: {}, asked: [], bytes: 0, headerBytes: 0, streams: new Set() });
 		this.server = http.createServer((request, response) => this.pass(request, response));
 	}
 
@@ -94,7 +94,7 @@ export class Proxy {
 
 	answer(answer, response, target, trouble) {
 		const headers = { ...answer.headers };
-		this.bytes += JSON.stringify(answer.rawHeaders).length;
+		this.headerBytes += answer.rawHeaders.join('').length + 4 * answer.rawHeaders.length / 2;
 		if (target === '/api/v1/events' && answer.statusCode === 200) {
 			this.streams.add(response);
 			response.on('close', () => this.streams.delete(response));
