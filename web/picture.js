@@ -2,12 +2,12 @@
 // change; the upper one holds what moves: pulses, votes, hover.  A calm mesh
 // draws no frame at all.
 import { along, bend, lay } from './layout.js';
-import { CROSS, OUTLINE, STATES } from './marks.js';
+import { CROSS, OUTLINE, RANK, STATES } from './marks.js';
 import { model, stateOf, zoneOf } from './model.js';
 import { visible } from './text.js';
 
 const HOT_MS = 10000, COOL_MS = 100; // pulses: every frame at first, then ten a second
-const FLIGHT_MS = 700, PULSE_MS = 2400, PULSES_MOST = 48, NAMES_MOST = 60;
+const FLIGHT_MS = 700, PULSE_MS = 2400, PULSES_MOST = 48, NAMES_MOST = 60, SILENT_MOST = 12;
 const outline = Object.fromEntries(STATES.map((state) => [state, new Path2D(OUTLINE[state])]));
 const cross = new Path2D(CROSS);
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -148,19 +148,22 @@ function drawNode(i, r) {
 
 // Names where something is the matter, as long as they find room.
 function drawNames(list, r) {
-	const taken = [];
-	for (const i of list.slice(0, NAMES_MOST)) {
+	const box = (i) => [places.x[i] - r, places.y[i] - r, places.x[i] + r, places.y[i] + r];
+	const grave = list.filter((i) => stateOf(i) !== 'unreachable'), silent = list.length - grave.length;
+	const taken = grave.slice(0, NAMES_MOST).map(box); // no name on top of a mark
+	// Who is silent is named as long as they are few.
+	for (const i of silent > SILENT_MOST ? grave.slice(0, NAMES_MOST) : list.slice(0, NAMES_MOST)) {
 		const text = visible(model.name[i]), x = places.x[i];
 		under.font = `650 12px ${colours.font}`;
 		const half = under.measureText(text).width / 2 + 3;
 		const middle = Math.min(Math.max(x, half + 2), w - half - 2);
 		for (const y of [places.y[i] - r - 11, places.y[i] + r + 12]) {
-			const box = [middle - half, y - 8, middle + half, y + 8];
-			if (y < 8 || y > h - 8 || taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1])) continue;
-			taken.push(box);
+			const room = [middle - half, y - 8, middle + half, y + 8];
+			if (y < 8 || y > h - 8 || taken.some((t) => room[0] < t[2] && room[2] > t[0] && room[1] < t[3] && room[3] > t[1])) continue;
+			taken.push(room);
 			under.globalAlpha = 0.78;
 			under.fillStyle = colours.panel;
-			under.fillRect(box[0], box[1], box[2] - box[0], 16);
+			under.fillRect(room[0], room[1], room[2] - room[0], 16);
 			under.globalAlpha = 1;
 			write(under, text, middle, y, { weight: 650 });
 			break;
@@ -205,7 +208,7 @@ function redraw() {
 	if (places.cells) drawCells();
 	else for (const i of model.order) if (!isOdd.has(i)) drawNode(i, r);
 	// The worst on top, and their names first.
-	odd.sort((a, b) => (stateOf(a) === 'quarantined') - (stateOf(b) === 'quarantined'));
+	odd.sort((a, b) => RANK[stateOf(b)] - RANK[stateOf(a)]);
 	for (const i of odd) drawNode(i, big);
 	if (places.angle && places.all) model.order.forEach(drawRingName);
 	else drawNames(odd.filter((i) => !look.test || look.test(i)).reverse(), big);

@@ -10,6 +10,8 @@ import { Proxy, bin, launch, open, until, wait } from './kit.mjs';
 const sizes = (process.env.SIZES ?? '300 1000 10000').split(' ').map(Number);
 const grow_s = 60 * Number(process.env.MINUTES ?? 2), pictures = process.env.SCREENSHOTS;
 const ZONES = ['fra', 'ams', 'lon', 'nyc', 'sfo', 'sin', 'tok', 'syd'];
+// Zones of different size, the same in every run.
+const nameOf = (i) => `${ZONES[Math.floor(8 * ((i * 0.6180339887) % 1) ** 2)]}-n${String(i).padStart(5, '0')}`;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
 
 async function each(list, work, at_once = 16) {
@@ -23,9 +25,16 @@ async function each(list, work, at_once = 16) {
 const twice = (work) => work().catch(work);
 const tell = (c, node, cpu) => c.postSigned(node, '/api/telemetry', { node_id: node.name, status: 'healthy', peers: [], cpu_pct: cpu, ram_pct: 20 + Math.round(cpu / 2) }, { agent });
 
+// Up to 600 are enrolled, in zones; more are strangers, whom nobody enrolled.
+function enrolled(n) {
+	const names = ['node-a', 'node-b', 'node-c', 'node-d', 'node-e'];
+	for (let i = names.length; i < Math.min(n, 600); i++) names.push(nameOf(i));
+	return makeMesh(bin, names, { group: (name) => (/^node/.test(name) ? 'fra' : name.slice(0, 3)) });
+}
+
 async function crowd(c, mesh, n) {
 	const nodes = [...mesh.nodes];
-	for (let i = nodes.length; i < n; i++) nodes.push(new Node(mesh, `${ZONES[i % 8]}-n${String(i).padStart(5, '0')}`, new Key()));
+	for (let i = nodes.length; i < n; i++) nodes.push(new Node(mesh, nameOf(i), new Key()));
 	await each(nodes, async (node) => {
 		const answer = await twice(() => c.post('/register', node.registration(), { agent }));
 		if (answer.status !== 200) throw new Error(`${node.name}: ${answer.status} ${answer.text}`);
@@ -58,7 +67,7 @@ async function heap(page) {
 }
 
 async function measure(browser, n) {
-	const mesh = makeMesh(bin, ['node-a', 'node-b', 'node-c', 'node-d', 'node-e']);
+	const mesh = enrolled(n <= 600 ? n : 0);
 	const c = await new Coordinator(bin, path.join(mesh.dir, 'state'), { roster_file: path.join(mesh.ca, 'roster'), ca_file: path.join(mesh.ca, 'ca.pem') }).ready();
 	const proxy = await new Proxy(c.authority).listen(), figures = { nodes: n };
 	try {
@@ -87,6 +96,7 @@ async function measure(browser, n) {
 		figures.frame_p95_ms = Math.round(percentile(await frames(page, 5000), 0.95) * 10) / 10;
 		if (pictures) {
 			mkdirSync(pictures, { recursive: true });
+			await each(nodes.slice(1), (node) => twice(() => tell(c, node, Math.round(Math.random() * 60))));
 			await wait(1200);
 			await page.screenshot({ path: path.join(pictures, `${n <= 600 ? 'zones' : 'grid'}-${n}.png`) });
 		}

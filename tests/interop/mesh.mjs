@@ -126,8 +126,9 @@ export function signHttp(node, { method = 'POST', authority, path: target, body,
 	return { 'content-digest': digest, 'signature-input': `phalanx=${params}`, signature: `phalanx=:${node.key.sign(base).toString('base64')}:` };
 }
 
-// A fresh CA, nodes and operators, made by the shipped command.
-export function makeMesh(bin, names, { operators = [] } = {}) {
+// A fresh CA, nodes and operators, made by the shipped command; group(name): an
+// enrolment group, else each is one of its own.
+export function makeMesh(bin, names, { operators = [], group } = {}) {
 	const dir = mkdtempSync(path.join(tmpdir(), 'phalanx-interop-'));
 	const ca = path.join(dir, 'ca');
 	const run = (...args) => execFileSync(path.join(bin, 'phalanx'), ['ca', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -137,11 +138,11 @@ export function makeMesh(bin, names, { operators = [] } = {}) {
 		const state = path.join(dir, name);
 		mkdirSync(state, { recursive: true });
 		writeFileSync(`${state}.json`, run('request', '--state', state, '--name', name, '--role', role, ...where));
-		const id = run('enrol', '--dir', ca, '--role', role, `${state}.json`).match(/\b[0-9a-f]{32}\b/)[0];
+		const id = run('enrol', '--dir', ca, '--role', role, ...(group && role === 'node' ? ['--group', group(name)] : []), `${state}.json`).match(/\b[0-9a-f]{32}\b/)[0];
 		const seed = Buffer.from(readFileSync(path.join(state, 'identity.key'), 'utf8').trim(), 'hex').subarray(0, 32);
 		return new Node(mesh, name, new Key(seed), Buffer.from(id, 'hex'));
 	};
-	names.forEach((name, i) => mesh.nodes.push(enrol(name, 'node', '--address', `10.77.0.${11 + i}`)));
+	names.forEach((name, i) => mesh.nodes.push(enrol(name, 'node', '--address', `10.77.${Math.floor(i / 200)}.${11 + i % 200}`)));
 	for (const name of operators) mesh.operators.push(enrol(name, 'operator'));
 	run('epoch', '--dir', ca);
 	mesh.remove = () => rmSync(dir, { recursive: true, force: true });
