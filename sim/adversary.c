@@ -64,6 +64,7 @@ static const struct behaviour behaviours[ADVERSARY_COUNT] = {
 	[ADVERSARY_REPORTS] = { NULL, adversary_reports },
 	[ADVERSARY_STUFF] = { NULL, adversary_stuffs },
 	[ADVERSARY_MALFORMED] = { NULL, adversary_maims },
+	[ADVERSARY_RECORDS] = { adversary_forges_records, NULL },
 };
 
 void

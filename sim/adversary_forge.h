@@ -28,6 +28,8 @@ void adversary_steals(struct sim *, struct prng *, size_t host);
 void adversary_reports(struct sim *, struct prng *, size_t host);
 void adversary_stuffs(struct sim *, struct prng *, size_t host);
 void adversary_maims(struct sim *, struct prng *, size_t host);
+/* May this message go out as it is?  The CA's records may not, and more of them are claimed. */
+bool adversary_forges_records(struct sim *, size_t host, size_t to, const struct payload *);
 void adversary_crafts(struct sim *, struct prng *, size_t host);
 
 /* For those that compose their own. */

@@ -191,6 +191,9 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 		g->held |= g->reasons & REASON_PRECAUTION;
 		return;
 	}
+	/* Stood down, it may stand again: nothing released it. */
+	if (g->held == REASON_PRECAUTION && !has_standing_precaution(s, host, subject, g->round))
+		g->held = 0;
 	if (g->held == 0 || was_released(s, host, subject, g))
 		return;
 	if ((g->held & REASONS_CONDEMN) != 0)

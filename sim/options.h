@@ -47,6 +47,7 @@ enum adversary {
 	ADVERSARY_REPORTS,     /* reports itself again and again, with its friends */
 	ADVERSARY_STUFF,       /* fills tables: windows, rounds, subjects */
 	ADVERSARY_MALFORMED,   /* well-signed nonsense, ill-signed sense */
+	ADVERSARY_RECORDS,     /* forges the CA's records on their way */
 	ADVERSARY_COUNT
 };
 
