@@ -204,13 +204,14 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	g->held = 0;
 }
 
-/* L1: k independent witnesses' statements. */
+/* L1: k independent witnesses' statements, fresh by the host's own clock. */
 static bool
 may_restrict(const struct sim *s, size_t host, member_index subject)
 {
-	return truth_witnesses(s, host, subject) >=
-	       electorate_k(authority_epoch(
-	           s->authority, epoch_number(roster_current(s->hosts[host].known))));
+	size_t k = electorate_k(authority_epoch(s->authority, truth_epoch(s, host)));
+
+	return truth_witnesses(s, host, subject) >= k ||
+	       (truth_of(s, host)->jumped && truth_of(s, host)->given[subject].heard_count >= k);
 }
 
 static void
