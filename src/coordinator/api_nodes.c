@@ -199,6 +199,12 @@ answer_peers(struct coordinator *c, const struct registry_node *node, struct htt
 		reply_cache(c, &c->told_peers, reply);
 }
 
+static bool
+roster_has_name(const struct coordinator *c, const char *name)
+{
+	return c->roster != NULL && roster_find_name(c->roster, name) != MEMBER_NONE;
+}
+
 /* The name's owner on disk, and a first one in the log, before anybody is told that it owns it. */
 static enum err
 keep_node(struct coordinator *c, const struct registration *r, bool first, uint64_t now_ms)
@@ -210,6 +216,8 @@ keep_node(struct coordinator *c, const struct registration *r, bool first, uint6
 		.timestamp_s = r->timestamp_s,
 		.signature = r->signature,
 		.seen_ms = now_ms,
+		/* An enrolled name is its key's by the roster; the address comes with each heartbeat. */
+		.is_soft = roster_has_name(c, r->id),
 	};
 	enum err err;
 

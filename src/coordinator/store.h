@@ -25,6 +25,7 @@ struct store_node {
 	uint64_t timestamp_s; /* of the registration */
 	struct signature signature;
 	uint64_t seen_ms;
+	bool is_soft; /* in: a power loss may take it, for it comes again; a kill does not */
 };
 
 struct store_report {

@@ -409,6 +409,7 @@ enum err
 store_put_node(struct store *s, const struct store_node *node)
 {
 	sqlite3_stmt *st = s->statements[PUT_NODE];
+	enum err err, back;
 
 	bind_text(st, 1, node->name);
 	bind_text(st, 2, node->address);
@@ -416,7 +417,13 @@ store_put_node(struct store *s, const struct store_node *node)
 	bind_number(st, 4, node->timestamp_s);
 	bind_bytes(st, 5, node->signature.bytes, sizeof(node->signature.bytes));
 	bind_number(st, 6, node->seen_ms);
-	return run(s, PUT_NODE);
+	if (!node->is_soft)
+		return run(s, PUT_NODE);
+	if ((err = execute(s, "PRAGMA synchronous=NORMAL")) != ERR_OK)
+		return err;
+	err = run(s, PUT_NODE);
+	back = execute(s, "PRAGMA synchronous=FULL");
+	return err != ERR_OK ? err : back;
 }
 
 enum err
