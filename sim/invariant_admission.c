@@ -50,7 +50,7 @@ accepted(struct sim *s, size_t host, const struct record *r)
 		truth_released(g, r);
 		g->over = r->round + 1;
 		g->cut_ms = 0;
-		if (!g->final)
+		if (!g->final && r->round >= g->condemned_round)
 			g->sever_ms = g->condemned_ms = UINT64_MAX;
 	}
 	/* Its own, under way when the round ended: written, and no reason any more. */
@@ -64,6 +64,8 @@ accepted(struct sim *s, size_t host, const struct record *r)
 		g->sever_ms = s->now_ms + SEVER_WITHIN_MS;
 	if (g->condemned_ms == UINT64_MAX)
 		g->condemned_ms = s->now_ms;
+	if (r->kind == ENTRY_CERTIFICATE && r->round > g->condemned_round)
+		g->condemned_round = r->round;
 }
 
 static void
@@ -465,6 +467,9 @@ admission_booted(struct sim *s, size_t host)
 
 		if (is_standing(r->kind))
 			r->kept |= bit;
+		if (r->valid && r->kind == ENTRY_CERTIFICATE && r->level == LEVEL_QUARANTINE &&
+		    r->round > w->given[r->subject].condemned_round)
+			w->given[r->subject].condemned_round = r->round;
 	}
 	for (size_t i = 0; i < s->authority->count; i++) {
 		struct given *g = &w->given[i];

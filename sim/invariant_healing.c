@@ -219,6 +219,7 @@ static void
 check_relayed(struct sim *s)
 {
 	const struct record *said;
+	struct core_member_view v;
 	size_t host;
 
 	if (s->count > LIMIT_FULL_MESH || !hand_in(s, &host))
@@ -229,8 +230,12 @@ check_relayed(struct sim *s)
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++) {
 		size_t link = fabric_find(s, host, s->hosts[i].member);
 
-		if (i != host && is_free(s, i) && link != SIZE_MAX && s->fabric.links[link].up &&
-		    (said->reached >> i & 1) == 0)
+		if (i == host || !is_free(s, i) || link == SIZE_MAX || !s->fabric.links[link].up ||
+		    (said->reached >> i & 1) != 0)
+			continue;
+		/* What was granted meanwhile need not be asked for. */
+		core_view_member(s->hosts[i].core, said->subject, &v);
+		if (v.round <= said->round)
 			violated(s, 7, "n%zu has a Release, and n%zu has not heard of it", host, i);
 	}
 }

@@ -310,6 +310,7 @@ isolation_booted(struct sim *s, size_t host)
 	w->swept_ms = 0;
 	for (size_t i = 0; i < s->count; i++) {
 		w->given[i].held = 0;
+		w->given[i].condemned_round = 0;
 		w->given[i].round = w->given[i].over = 0;
 		w->given[i].due_ms = UINT64_MAX;
 		w->given[i].cut_ms = 0;

@@ -41,6 +41,7 @@ struct given {
 	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
 	uint64_t condemned_ms; /* it took the first that condemns it then; UINT64_MAX: none */
+	uint32_t condemned_round; /* the latest certificate's */
 	uint64_t proof_ms;   /* there has to be a Proof by then (invariant_fork.c); likewise */
 	uint64_t incarnation, newest; /* of its feed, what was taken from it */
 	uint64_t taken, filled_ms;    /* a bucket, in thousandths */
