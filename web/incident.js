@@ -176,7 +176,8 @@ export function show() {
 	showQuorum(d);
 	showCuts(d);
 	showRelease(d);
-	byId('export').href = `/api/v1/incidents/${encodeURIComponent(d.id)}/bundle`;
+	byId('export').href = `/api/v1/incidents/${encodeURIComponent(d.id)}`;
+	byId('export').download = `incident-${d.id}.json`;
 	say(byId('replay-at'), at === null ? 'live' : past(d, at).name);
 }
 
