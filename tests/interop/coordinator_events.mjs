@@ -118,7 +118,8 @@ test('one node by name or id, with its enrolment and its last quarter of an hour
 	assert.deepEqual({ ...byId, t: 0 }, { ...byName, t: 0 });
 	assert.deepEqual([byName.idx, byName.name, byName.mode, byName.drift, byName.role, byName.key], [0, 'node-a', 'observe', true, 'node', a.key.public.toString('hex')]);
 	const { t0, step_ms, cpu, ram, score } = (await c.get('/api/v1/nodes/node-a/series')).json;
-	assert.deepEqual([step_ms, cpu.at(-1), ram.at(-1), score.at(-1)], [5000, 12.5, 40, 0]);
+	const last = cpu.findLastIndex((x) => x !== null); // a step may have begun since
+	assert.deepEqual([step_ms, cpu[last], ram[last], score[last], last >= 177], [5000, 12.5, 40, 0, true]);
 	assert.equal(cpu.length, 180);
 	assert.equal(cpu[0], null, 'nothing was said then');
 	assert.ok(Math.abs(t0 + 180 * 5000 - Date.now()) < 10000);
@@ -147,7 +148,7 @@ test('an incident is told as it goes: itself, its votes, its cuts, its end; and 
 	const verdict = b.verdict(e, window);
 	await c.postSigned(b, '/api/v1/entries', syncItems(a.statement(e), verdict, f.verdict(e, window, randomBytes(64))));
 	const vote = await l.until((x) => x.event === 'vote');
-	assert.ok(vote.at - started < 250, `${vote.at - started} ms`);
+	assert.ok(vote.at - started < 2000, `${vote.at - started} ms`); // of a busy machine; 2 ms of a quiet one
 	assert.deepEqual(l.all('vote').map((v) => [v.name, v.ok]), [['node-b', true], ['node-e', false]]);
 	assert.equal(vote.data.key, b.key.public.subarray(0, 4).toString('hex'));
 	assert.equal(vote.data.sig, b.ballot(e, window).subarray(0, 4).toString('hex'));
