@@ -5,8 +5,11 @@
 // by which words, or why none can.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const tree = process.argv[2] ?? join(import.meta.dirname, '../..');
+const own = fileURLToPath(new URL('.', import.meta.url));
+
+const tree = process.argv[2] ?? join(own, '../..');
 const here = join(tree, 'tests/docs');
 const files = ['README.md', 'STYLE.md', ...readdirSync(join(tree, 'docs')).filter((f) => f.endsWith('.md')).map((f) => `docs/${f}`)];
 const PROGRAM = /^(\$ |(make|phalanx|phalanxd|phalanx-[a-z]+|curl|git|docker|kubectl|apt|apt-get|systemctl|sudo|cmake|ninja|ctest|echo|cat|cp|\.ci\/run|(lab|scripts|tests|build|packaging)\/\S+|[A-Z][A-Z_]+=\S*)(\s|$))/;
@@ -77,7 +80,7 @@ export const scripts = () => readdirSync(here).filter((f) => f.endsWith('.sh'))
 	.flatMap((f) => [...readFileSync(join(here, f), 'utf8').matchAll(/^\s*(?:HOST=\S+ )?doc(?:_\w+)? '((?:[^']|'\\'')*)'/gm)])
 	.map(([, command]) => command.replaceAll("'\\''", "'"));
 
-if (import.meta.filename === process.argv[1] || process.argv[1]?.endsWith('tests/docs/commands.mjs')) {
+if (process.argv[1]?.endsWith('tests/docs/commands.mjs')) {
 	const read = (path) => {
 		try {
 			return readFileSync(join(tree, path), 'utf8');

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import Ajv from 'ajv';
 import { compose } from './compose_file.mjs';
 import { load, settings } from './dockerfile.mjs';
 
-const tree = join(import.meta.dirname, '../..');
-const schema = JSON.parse(readFileSync(join(import.meta.dirname, 'node_modules/dclint/schemas/compose.schema.json')));
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+const tree = join(here, '../..');
+const schema = JSON.parse(readFileSync(join(here, 'node_modules/dclint/schemas/compose.schema.json')));
 delete schema.$schema;
 const valid = new Ajv({ strict: false, validateFormats: false }).compile(schema);
 const file = compose({});

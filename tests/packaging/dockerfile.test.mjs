@@ -7,9 +7,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { chain, packages, parse, settings } from './dockerfile.mjs';
 
-const path = join(import.meta.dirname, '../../packaging/docker/Dockerfile');
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+const path = join(here, '../../packaging/docker/Dockerfile');
 const text = readFileSync(path, 'utf8');
 const stages = parse(text);
 const staged = process.env.PHALANX_STAGED;
@@ -110,7 +113,7 @@ for (const name of targets)
 	});
 
 test('scripts/setup --build brings every library that CMake asks for', () => {
-	const tree = join(import.meta.dirname, '../..');
+	const tree = join(here, '../..');
 	const [, modules] = /foreach\(part IN ITEMS ([^)]*)\)\s*string/.exec(readFileSync(join(tree, 'CMakeLists.txt'), 'utf8'));
 	const [, build] = /to_build\(\) \{(.*?)\nTABLE/s.exec(readFileSync(join(tree, 'scripts/setup'), 'utf8'));
 	for (const module of modules.trim().split(/\s+/)) assert.match(build, new RegExp(`^library ${module} \\|`, 'm'), module);

@@ -6,15 +6,18 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chain, load, packages } from './dockerfile.mjs';
 
+const here = fileURLToPath(new URL('.', import.meta.url));
+
 const [target, directory, out] = process.argv.slice(2);
-const tree = join(import.meta.dirname, '../..');
+const tree = join(here, '../..');
 const stages = chain(load(join(tree, 'packaging/docker/Dockerfile')), target);
 const wanted = stages.flatMap((s) => packages(s).installed);
 const run = (...command) => execFileSync(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
 
-run(join(import.meta.dirname, 'rootfs.sh'), directory, ...wanted);
+run(join(here, 'rootfs.sh'), directory, ...wanted);
 const stub = join(directory, 'usr/local/sbin/apt-get');
 mkdirSync(join(directory, 'usr/local/sbin'), { recursive: true });
 writeFileSync(stub, '#!/bin/sh\n');

@@ -7,12 +7,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { load, settings } from './dockerfile.mjs';
 
+const here = fileURLToPath(new URL('.', import.meta.url));
+
 const require = createRequire(import.meta.url);
-const folder = join(import.meta.dirname, '../../packaging/kubernetes');
-const stages = load(join(import.meta.dirname, '../../packaging/docker/Dockerfile'));
+const folder = join(here, '../../packaging/kubernetes');
+const stages = load(join(here, '../../packaging/docker/Dockerfile'));
 const read = (text) => parseAllDocuments(text, { merge: true }).map((d) => {
 	assert.deepEqual(d.errors, []);
 	return d.toJS();

@@ -7,11 +7,14 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { load, settings } from './dockerfile.mjs';
 import { compose } from './compose_file.mjs';
 
+const here = fileURLToPath(new URL('.', import.meta.url));
+
 const base = process.env.STAND_IN;
-const tree = join(import.meta.dirname, '../..');
+const tree = join(here, '../..');
 const stages = load(join(tree, 'packaging/docker/Dockerfile'));
 const file = compose();
 const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -167,7 +170,7 @@ const verbs = {
 		for (const target of new Set(names.map(targetOf)))
 			if (!existsSync(join(base, 'images', target))) {
 				mkdirSync(join(base, 'images'), { recursive: true });
-				run('unshare', '--mount', 'node', join(import.meta.dirname, 'image.mjs'), target,
+				run('unshare', '--mount', 'node', join(here, 'image.mjs'), target,
 					join(base, 'images', target), process.env.STAND_IN_BUILD);
 			}
 		for (const name of names.filter((n) => file.services[n].restart === 'no'))
