@@ -31,7 +31,8 @@ fail() {
 }
 step() { printf '%(%T)T  %s\n' -1 "$*"; }
 expect() { # SECONDS "what" COMMAND...
-	local what=$2 end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	# Thrice the time: each check here starts a process in namespaces of its own.
+	local what=$2 end=$((${EPOCHREALTIME/./} + $1 * 3000000))
 	shift 2
 	while ! "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt "$end" ] || fail "$what"
