@@ -36,7 +36,18 @@ for n in a c; do
 	always "node-$n holds a precaution, no more" equals precaution incident "$n" e ground
 done
 
+# Two hosts have one address: each keeps the way to those that it is linked with, whoever answers for it.
 on lab bash -e <<-'SH'
+	hold() { # HOST NEIGHBOUR
+		mac=$(ip -n node-$2 -json link show eth0 | jq -r '.[0].address')
+		for address in 10.77.0.15 fd77::15; do
+			ip -n node-$1 neigh replace $address lladdr $mac dev eth0 nud permanent
+		done
+	}
+	hold a e
+	hold b e
+	hold c x
+	hold d x
 	ip link add br0-br1 type veth peer name br1-br0
 	ip link set br0-br1 master br0 up
 	ip link set br1-br0 master br1 up
