@@ -162,6 +162,24 @@ function once(name, command) {
 
 const healthy = (name) => execute(name, settings(stages, targetOf(name)).health, 'ignore') === 0;
 
+// A port of this machine leads to a container's.
+function publish(address, outer, inner) {
+	const answers = () => spawnSync('bash', ['-c', `exec 3<>/dev/tcp/${address}/${outer}`], { stdio: 'ignore' }).status === 0;
+	for (let tries = 0; tries < 20; tries++) {
+		const relay = spawn(process.env.STAND_IN_RELAY, [`${address}:${outer}`, inner], { stdio: 'ignore', detached: true });
+		writeFileSync(join(base, 'relay'), String(relay.pid));
+		relay.unref();
+		for (let waits = 0; waits < 5; waits++) {
+			if (answers()) return;
+			sleep(100);
+		}
+		try {
+			process.kill(-relay.pid, 'SIGKILL');
+		} catch {} // it has ended by itself
+	}
+	die(`port ${outer} of ${address} cannot be had`);
+}
+
 // ---- the verbs of `docker compose` that packaging/docker/lab uses ------------------------------------
 
 const verbs = {
@@ -179,16 +197,16 @@ const verbs = {
 		for (const name of names)
 			for (const port of file.services[name].ports ?? []) {
 				const [address, outer, inner] = port.split(':');
-				const relay = spawn(process.env.STAND_IN_RELAY, [`${address}:${outer}`,
-					`${file.services[name].networks.mesh.ipv4_address}:${inner}`], { stdio: 'ignore', detached: true });
-				writeFileSync(join(base, 'relay'), String(relay.pid));
-				relay.unref();
+				publish(address, outer, `${file.services[name].networks.mesh.ipv4_address}:${inner}`);
 			}
 	},
 	down(options) {
 		for (const name of Object.keys(file.services)) stop(name);
 		if (existsSync(join(base, 'relay'))) {
-			process.kill(Number(readFileSync(join(base, 'relay'), 'utf8')));
+			// Its children too: each holds the port as long as it lives.
+			try {
+				process.kill(-Number(readFileSync(join(base, 'relay'), 'utf8')), 'SIGKILL');
+			} catch {} // it has ended by itself
 			rmSync(join(base, 'relay'));
 		}
 		if (options.includes('--volumes')) rmSync(join(base, 'volumes'), { recursive: true, force: true });

@@ -329,7 +329,8 @@ loading(void **unused)
 	ask(&a, 1);
 	await();
 	assert_int_equal(a.advice.rejected, REJECT_COLD);
-	for (int i = 0; i < 2; i++) {
+	/* On a busy machine an answer of no delay takes a while, too. */
+	for (int i = 0; i < 10 && !a.advice.has_opinion; i++) {
 		ask(&a, 1);
 		await();
 	}
