@@ -86,7 +86,7 @@ is_proven(const struct world *w, member_index m)
 	struct core_member_view v;
 
 	core_view_member(w->core, m, &v);
-	return v.proven && w->sequence[m] >= 2;
+	return v.proven && w->signed_by[m] >= 2;
 }
 
 static inline bool
@@ -184,7 +184,7 @@ check_members(struct world *w, const struct core_view *view)
 
 		core_view_member(w->core, m, &v);
 		condemned = v.certified || v.confessed || v.proven;
-		PROMISE(!v.proven || w->sequence[m] >= 2);
+		PROMISE(!v.proven || w->signed_by[m] >= 2);
 		PROMISE(!v.precaution_stands || w->reported[m]);
 		PROMISE(!v.confessed || w->confessed[m]);
 		PROMISE(!v.certified || has_quorum(w, m));

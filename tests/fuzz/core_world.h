@@ -51,7 +51,7 @@ struct world {
 	uint64_t windows[WINDOWS];
 	size_t window_count;
 	uint8_t voters[MEMBERS][WINDOWS];
-	size_t signed_count;
+	size_t signed_count, signed_by[MEMBERS];
 	uint64_t checks;
 	bool condemned[MEMBERS];
 };
@@ -121,6 +121,7 @@ wrap(struct world *w, const struct entry *e, member_index author, uint8_t *out, 
 	if (envelope_write((struct span){ body, size }, &signature, out, &room) != ERR_OK)
 		return 0;
 	w->signed_count++;
+	w->signed_by[author]++;
 	if (e->kind == ENTRY_SELF_REPORT) {
 		w->reported[author] = true;
 		if (e->self_report.kind == SELF_REPORT_CONFESSION)

@@ -421,6 +421,7 @@ step_garbage(struct world *w, struct script *s)
 	signature =
 	    keyed_sign(&roster_member(roster, key)->key, DOMAIN_ENTRY, raw.data, raw.size_bytes);
 	w->signed_count++;
+	w->signed_by[key]++;
 	if (envelope_write(raw, (how & 2) == 0 ? &signature : NULL, bytes, &size) == ERR_OK)
 		deliver(w, from, bytes, size);
 }
