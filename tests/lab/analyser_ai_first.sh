@@ -11,7 +11,7 @@ always "phalanx status says so" grep -q '^analysis   ai-first, 0 opinions' "$PHA
 
 "$TREE/lab/attack" a >/dev/null
 expect 10 "the opinion is reported" equals 10 reported a ai score
-always "as something to look at, not to act on" equals monitor reported a ai decision
+expect 5 "as something to look at, not to act on" equals monitor reported a ai decision
 never "the rules were reported before" has_report a rule-based
 for peer in a b c d e; do
 	never "node-$peer holds node-a quarantined" quarantined_by a "$peer"

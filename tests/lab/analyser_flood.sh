@@ -27,5 +27,5 @@ for process in engine advice analyser; do
 	always "phalanx-$process is within its bounds: $kib KiB" test "$kib" -lt 4096
 done
 for peer in b c d e; do
-	always "node-$peer is healthy" equals healthy said a $peer status
+	expect 5 "node-$peer is healthy" equals healthy said a $peer status
 done

@@ -22,7 +22,7 @@ for node in a b; do
 	always "rules said 9 of node-$node" equals 9 reported $node rule-based score
 	score=$(reported $node ai score)
 	always "with the model it is 9 or 10, not $score" test "$score" -ge 9
-	always "the decision is that of the rules" equals "$(reported $node rule-based decision)" reported $node ai decision
+	expect 5 "the decision is that of the rules" equals "$(reported $node rule-based decision)" reported $node ai decision
 done
 
 # And afterwards, when all opinions are in.

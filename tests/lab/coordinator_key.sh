@@ -33,9 +33,9 @@ exchange
 expect 20 "with another key behind their back, every node refuses it" refused_by_all
 second=$(<"$COORDINATOR_STATE/coordinator.key")
 never "it is another key" equals "$first" echo "$second"
-always "a node names the key that it knows" equals "$first" shown_key b .key
-always "and the one that it is shown" equals "$second" shown_key b .shows
-always "its log says what to do" logged b "ALARM coordinator .* phalanx coordinator trust $second"
+expect 5 "a node names the key that it knows" equals "$first" shown_key b .key
+expect 5 "and the one that it is shown" equals "$second" shown_key b .shows
+expect 5 "its log says what to do" logged b "ALARM coordinator .* phalanx coordinator trust $second"
 always "and says it once" equals 1 grep -c 'ALARM coordinator' "$PHALANX_LAB/node-b/log"
 never "phalanx status is content" on b phalanx -c /run/lab/node-b/phalanx.conf status
 never "phalanx doctor is content" on b phalanx -c /run/lab/node-b/phalanx.conf doctor
@@ -49,7 +49,7 @@ done
 always "a person compares the key and trusts it on node-b" \
 	on b phalanx -c /run/lab/node-b/phalanx.conf coordinator trust "$second"
 expect 15 "node-b takes its word again" equals "signed by the known key" trust_of b
-always "and has kept that key" equals "$second" shown_key b .key
+expect 5 "and has kept that key" equals "$second" shown_key b .key
 expect 15 "the coordinator hears of the attack" equals quarantined topology a
 always "another lets node-c take the next that it sees" \
 	on c phalanx -c /run/lab/node-c/phalanx.conf coordinator forget

@@ -45,8 +45,8 @@ always "nothing was asked of the operator" eval '! shows "Sign it"'
 # The page showed node-b, say; the terminal shows what would be signed.
 lies --arg i "$incident" '{incident: $i, name: "node-e", by: "\u001b[2Jalice", from: "\u202e127.0.0.1", reason: "node-b\u202e is clean"}'
 expect 5 "what would be signed is named as the node here knows it" shows "Release of node-e, round 0, as operator"
-always "with the grounds" shows "quorum certificate"
-always "and the liar's words in plain ASCII" shows '\x1b[2Jalice, from \xe2\x80\xae127.0.0.1'
+expect 5 "with the grounds" shows "quorum certificate"
+expect 5 "and the liar's words in plain ASCII" shows '\x1b[2Jalice, from \xe2\x80\xae127.0.0.1'
 never "a byte of theirs reaches the terminal" env LC_ALL=C grep -qP '[^\x07\x0a\x0d\x20-\x7e]' "$screen"
 types n
 expect 3 "declined" answered 5 'declined at the terminal'

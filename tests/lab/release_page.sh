@@ -60,7 +60,7 @@ well() { # SUBJECT PEER...
 step "declined at the terminal"
 always "the page asks" asked_at_page 202 a "looked at it"
 expect 3 "the terminal shows what would be signed" shows "Release of node-a, round 0, as operator"
-always "and what stands, as a node here knows it" shows "precaution, since"
+expect 5 "and what stands, as a node here knows it" shows "precaution, since"
 always "asked twice it is refused" asked_at_page 409 a "again"
 types n
 expect 3 "the page hears it" pages_hear refused
@@ -117,6 +117,6 @@ always "the new link does" signed_in true
 step "signed out"
 printf '\003' >"$typed"
 wait "$terminal" || true
-always "the terminal has signed out" shows "The session has ended"
+expect 5 "the terminal has signed out" shows "The session has ended"
 always "and the page with it" signed_in false
 audits a b c d e
