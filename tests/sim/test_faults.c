@@ -3,8 +3,8 @@
  * hold after every step, and once all is healed the nodes agree.  A failure
  * prints its seed; SIM_SEED=n runs that one alone, SIM_SEEDS=n so many.
  */
-#include <inttypes.h>
 #include "sim/checker.h"
+#include "tests/sim/each_seed.h"
 
 #define SEEDS 250
 
@@ -108,19 +108,16 @@ run_seed(uint64_t seed)
 }
 
 static void
+judge_seed(uint64_t seed)
+{
+	(void)run_seed(seed);
+}
+
+static void
 invariants_hold_under_faults(void **unused)
 {
-	const char *one = getenv("SIM_SEED"), *many = getenv("SIM_SEEDS");
-	uint64_t seeds = many != NULL ? strtoull(many, NULL, 10) : SEEDS;
-
 	(void)unused;
-	if (one != NULL) {
-		run_seed(strtoull(one, NULL, 10));
-		return;
-	}
-	for (uint64_t seed = 1; seed <= seeds; seed++)
-		run_seed(seed);
-	print_message("%" PRIu64 " seeds\n", seeds);
+	each_seed(SEEDS, judge_seed);
 }
 
 /* 15. */

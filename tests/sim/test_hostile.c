@@ -3,8 +3,8 @@
  * every kind, validly signed, and random link messages, to whom it likes.
  * Nobody is framed, nobody crashes, memory stays bounded, the others agree.
  */
-#include <inttypes.h>
 #include "sim/checker.h"
+#include "tests/sim/each_seed.h"
 
 #define SEEDS 60
 #define LIAR  3
@@ -193,17 +193,8 @@ run_seed(uint64_t seed)
 static void
 a_liar_achieves_nothing(void **unused)
 {
-	const char *one = getenv("SIM_SEED"), *many = getenv("SIM_SEEDS");
-	uint64_t seeds = many != NULL ? strtoull(many, NULL, 10) : SEEDS;
-
 	(void)unused;
-	if (one != NULL) {
-		run_seed(strtoull(one, NULL, 10));
-		return;
-	}
-	for (uint64_t seed = 1; seed <= seeds; seed++)
-		run_seed(seed);
-	print_message("%" PRIu64 " seeds\n", seeds);
+	each_seed(SEEDS, run_seed);
 }
 
 int

@@ -3,10 +3,10 @@
  * condemned everywhere within a bound, whatever each node held of its feed,
  * and all agree again.
  */
-#include <inttypes.h>
 #include "core/ballot.h"
 #include "core/proof.h"
 #include "sim/checker.h"
+#include "tests/sim/each_seed.h"
 
 #define CULPRIT 1
 
@@ -474,17 +474,8 @@ run_seed(uint64_t seed)
 static void
 whatever_each_held_all_agree(void **unused)
 {
-	const char *one = getenv("SIM_SEED"), *many = getenv("SIM_SEEDS");
-	uint64_t seeds = many != NULL ? strtoull(many, NULL, 10) : 150;
-
 	(void)unused;
-	if (one != NULL) {
-		run_seed(strtoull(one, NULL, 10));
-		return;
-	}
-	for (uint64_t seed = 1; seed <= seeds; seed++)
-		run_seed(seed);
-	print_message("%" PRIu64 " seeds\n", seeds);
+	each_seed(150, run_seed);
 }
 
 int
