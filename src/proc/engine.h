@@ -11,6 +11,7 @@
  * engine_roster.c   the roster grows
  * engine_report.c   log lines, and what the coordinator is told
  * engine_post.c     how it is told
+ * engine_standing.c what is kept to be told again
  * engine_pin.c      by which key it is known
  * engine_advice.c   what the analyser is asked, and what becomes of its opinion
  * engine_hooks.c    what the operator's command is told
@@ -76,8 +77,9 @@ struct engine_post {
 	uint8_t *body;
 };
 
-/* A standing object that a coordinator which comes back must hear again. */
+/* A standing object that a coordinator or hooks which come back must hear again. */
 struct engine_object {
+	struct node_id author;
 	size_t size_bytes;
 	uint8_t *bytes;
 };
@@ -311,17 +313,18 @@ MUST_USE enum err engine_post_start(struct engine *);
 /* A body for the coordinator; copied, signed and sent in a moment. */
 void engine_post(struct engine *, enum http_path, const void *body, size_t size_bytes);
 void engine_post_registration(struct engine *);
-/* An entry for /api/v1/entries; a standing one is told again to a coordinator that comes back. */
+/* An entry for /api/v1/entries. */
 void engine_post_entry(struct engine *, struct span object);
-void engine_post_standing(struct engine *, struct span object);
-/* What stands from before this boot, for a coordinator that was not there. */
-void engine_remember_restored(struct engine *, struct span envelope);
 /* A new notary was asked for nothing yet. */
 void engine_post_again(struct engine *);
 void engine_signed(struct engine *, const struct msg_signed *);
 void engine_posted(struct engine *, const struct msg_posted *, struct span body);
 /* A host that all have severed asks the coordinator whether it was released. */
 void engine_ask_release(struct engine *);
+
+/* engine_standing.c */
+/* An accepted or restored entry; one that stands is kept, to be told again.  Copied. */
+void engine_standing_add(struct engine *, struct span envelope);
 
 const char *engine_member_name(const struct engine *, member_index);
 /* "quarantine" or "monitor": what the rules made of a touch. */

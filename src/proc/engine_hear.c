@@ -260,7 +260,7 @@ engine_hear_notary(struct engine *e, const struct ipc_message *m)
 		}
 		event.restored.bytes = (struct span){ tail, tail_bytes };
 		event.restored.own = restored->own != 0;
-		engine_remember_restored(e, event.restored.bytes);
+		engine_standing_add(e, event.restored.bytes);
 		engine_feed(e, &event);
 		return;
 	case MSG_REPLAYED:

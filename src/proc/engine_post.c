@@ -253,47 +253,6 @@ flush_batch(struct engine *e)
 	e->batch = NULL;
 }
 
-/* Standing objects are told again to a coordinator that comes back. */
-static void
-remember(struct engine *e, struct span object)
-{
-	struct engine_object *place;
-
-	for (size_t i = 0; i < e->object_count; i++)
-		if (e->objects[i].size_bytes == object.size_bytes &&
-		    memcmp(e->objects[i].bytes, object.data, object.size_bytes) == 0)
-			return;
-	if (e->object_count == ENGINE_OBJECTS)
-		return;
-	place = &e->objects[e->object_count];
-	if ((place->bytes = malloc(object.size_bytes)) == NULL)
-		return;
-	memcpy(place->bytes, object.data, object.size_bytes);
-	place->size_bytes = object.size_bytes;
-	e->object_count++;
-}
-
-void
-engine_post_standing(struct engine *e, struct span object)
-{
-	if (e->config->coordinator_host[0] != '\0' || engine_hooks_wanted(e))
-		remember(e, object);
-	engine_post_entry(e, object);
-}
-
-void
-engine_remember_restored(struct engine *e, struct span bytes)
-{
-	struct envelope envelope;
-	struct entry_header header;
-	enum entry_kind kind;
-
-	if ((e->config->coordinator_host[0] != '\0' || engine_hooks_wanted(e)) &&
-	    envelope_parse(bytes.data, bytes.size_bytes, &envelope) == ERR_OK &&
-	    entry_peek(envelope.body, &header, &kind) == ERR_OK && entry_is_urgent(kind))
-		remember(e, bytes);
-}
-
 static void
 coordinator_is(struct engine *e, bool up)
 {

@@ -235,7 +235,8 @@ gather_object(struct engine *e, const struct core_action *action)
 	case NOTICE_PROOF:
 	case NOTICE_RELEASE:
 	case NOTICE_RELEASED:
-		engine_post_standing(e, object);
+		engine_standing_add(e, object);
+		engine_post_entry(e, object);
 		engine_hooks_object(e, object);
 		break;
 	case NOTICE_STATEMENT:
