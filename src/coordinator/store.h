@@ -3,7 +3,7 @@
  * name, the reports, and the proven entries of the mesh.  What was
  * acknowledged is on disk.
  *
- * One implementation now (store_sqlite.c); another goes behind these calls.
+ * One implementation now (store_*.c, on SQLite); another goes behind these calls.
  */
 #ifndef COORDINATOR_STORE_H
 #define COORDINATOR_STORE_H
