@@ -86,3 +86,47 @@ incident_restricted_until_ms(const struct incident *incident, const struct roste
 			until_ms = voices[i].time_ms + LIMIT_RESTRICT_MS;
 	return until_ms;
 }
+
+/* ---- what it amounts to --------------------------------------------------------- */
+
+enum incident_level
+incident_level(const struct incident *incident)
+{
+	if (incident->proven)
+		return INCIDENT_QUARANTINE;
+	if (incident->released)
+		return INCIDENT_RELEASED;
+	if (incident->confessed || incident->certified || incident->precaution_stands)
+		return INCIDENT_QUARANTINE;
+	return incident->precaution ? INCIDENT_ATTACKED : INCIDENT_ACCUSED;
+}
+
+const char *
+incident_level_text(enum incident_level level)
+{
+	switch (level) {
+	case INCIDENT_ACCUSED:
+		return "accused";
+	case INCIDENT_ATTACKED:
+		return "attacked";
+	case INCIDENT_QUARANTINE:
+		return "quarantine";
+	case INCIDENT_RELEASED:
+		return "released";
+	}
+	return "unknown";
+}
+
+const char *
+incident_evidence_text(const struct incident *incident)
+{
+	if (incident->proven)
+		return "proof";
+	if (incident->confessed)
+		return "confession";
+	if (incident->certified)
+		return "certificate";
+	if (incident->precaution)
+		return "precaution";
+	return incident->voter_count > 0 ? "verdicts" : "statements";
+}
