@@ -9,12 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/base64.h"
 #include "base/hex.h"
 #include "cli/audit.h"
 #include "cli/bundle.h"
 #include "core/certificate.h"
-#include "phalanx.pb-c.h"
+#include "sys/bundle_make.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
 #include "sys/wholefile.h"
@@ -25,19 +24,6 @@ struct search {
 	struct certificate found; /* spans point into found_body */
 	uint8_t *found_body;
 };
-
-static json_t *
-base64_json(const uint8_t *data, size_t size_bytes)
-{
-	char *text = malloc(BASE64_CHARS(size_bytes) + 1);
-	json_t *out;
-
-	if (text == NULL)
-		return NULL;
-	out = json_stringn(text, base64_encode(data, size_bytes, text));
-	free(text);
-	return out;
-}
 
 static bool
 matches(const struct audit *a, const struct search *s, const struct entry *e)
@@ -105,103 +91,10 @@ search_file(const struct audit *a, const char *name, struct search *s)
 	return good;
 }
 
-static json_t *
-certificate_json(const struct certificate *c)
-{
-	Protos__Certificate p = PROTOS__CERTIFICATE__INIT;
-	uint8_t *bytes;
-	json_t *out;
-
-	p.level = (Protos__Level)c->level;
-	p.subject = (ProtobufCBinaryData){ sizeof(c->subject.bytes),
-		(uint8_t *)(uintptr_t)c->subject.bytes };
-	p.round = c->round;
-	p.epoch = c->epoch;
-	p.window = c->window;
-	p.voters =
-	    (ProtobufCBinaryData){ c->voters.size_bytes, (uint8_t *)(uintptr_t)c->voters.data };
-	p.signatures = (ProtobufCBinaryData){ c->signatures.size_bytes,
-		(uint8_t *)(uintptr_t)c->signatures.data };
-	if ((bytes = malloc(protos__certificate__get_packed_size(&p))) == NULL)
-		return NULL;
-	out = base64_json(bytes, protos__certificate__pack(&p, bytes));
-	free(bytes);
-	return out;
-}
-
-static json_t *
-record_json(const Protos__Envelope *e)
-{
-	return json_pack("{s:o,s:o}", "body", base64_json(e->body.data, e->body.len), "signature",
-	    base64_json(e->signature.data, e->signature.len));
-}
-
-/* Of the enrolment in a record; MEMBER_NONE: not ours to name. */
-static member_index
-member_in(const struct audit *a, const Protos__Envelope *record)
-{
-	Protos__Enrolment *e = protos__enrolment__unpack(NULL, record->body.len, record->body.data);
-	struct node_id id = { 0 };
-
-	if (e != NULL && e->id.len == sizeof(id.bytes))
-		memcpy(id.bytes, e->id.data, sizeof(id.bytes));
-	protos__enrolment__free_unpacked(e, NULL);
-	return roster_find_id(a->roster, &id);
-}
-
-/* The subject, or a head whose bit is set. */
-static bool
-is_needed(const struct audit *a, const struct certificate *c, member_index member)
-{
-	int bit;
-
-	if (node_id_equal(&roster_member(a->roster, member)->id, &c->subject))
-		return true;
-	bit = epoch_ordinal(roster_epoch(a->roster, c->epoch), member);
-	return bit >= 0 && (c->voters.data[bit / 8] >> bit % 8 & 1) != 0;
-}
-
-/* Key and id are in every enrolment of a member: its first will do. */
-static json_t *
-enrolments_json(const struct audit *a, const struct certificate *c, const Protos__Roster *roster)
-{
-	bool *taken = calloc(roster_count(a->roster), sizeof(*taken));
-	json_t *list = json_array();
-
-	for (size_t i = 0; taken != NULL && i < roster->n_enrolments; i++) {
-		member_index member = member_in(a, roster->enrolments[i]);
-
-		if (member == MEMBER_NONE || taken[member] || !is_needed(a, c, member))
-			continue;
-		taken[member] = true;
-		json_array_append_new(list, record_json(roster->enrolments[i]));
-	}
-	free(taken);
-	return list;
-}
-
-static json_t *
-compose(const struct audit *a, const struct certificate *c)
-{
-	Protos__Roster *roster = protos__roster__unpack(NULL, a->roster_size, a->roster_bytes);
-	char key[2 * sizeof(a->ca.bytes) + 1];
-	json_t *out = NULL;
-
-	/* The certificate holds, so its epoch is there: the log has them from 1, without a gap. */
-	if (roster != NULL && c->epoch >= 1 && c->epoch <= roster->n_epochs) {
-		hex_format(a->ca.bytes, sizeof(a->ca.bytes), key);
-		out = json_pack("{s:s,s:s,s:o,s:o,s:o}", "format", "phalanx-bundle/1", "ca_key",
-		    key, "epoch", record_json(roster->epochs[c->epoch - 1]), "enrolments",
-		    enrolments_json(a, c, roster), "certificate", certificate_json(c));
-	}
-	protos__roster__free_unpacked(roster, NULL);
-	return out;
-}
-
 static bool
 write_bundle(const struct audit *a, const struct search *s)
 {
-	json_t *bundle = compose(a, &s->found);
+	json_t *bundle = bundle_make_certificate(a->roster, &a->ca, &s->found);
 	struct bundle_verdict verdict;
 	char *text = bundle == NULL ? NULL : json_dumps(bundle, JSON_INDENT(1));
 	const char *fault = text == NULL ? err_text(ERR_NOMEM) : NULL;
@@ -284,6 +177,10 @@ audit_verify_bundle(const struct audit_options *o)
 		       ",\"votes\":%zu,\"heads\":%zu,\"incident\":\"%s\"}\n",
 		    verdict.level, verdict.subject, verdict.mesh, verdict.round, verdict.epoch,
 		    verdict.window, verdict.votes, verdict.heads, verdict.incident);
+	else if (verdict.votes == 0)
+		printf("%s of %s in mesh %s holds: it signed so itself, epoch %" PRIu64
+		       ", incident %s\n",
+		    verdict.level, verdict.subject, verdict.mesh, verdict.epoch, verdict.incident);
 	else
 		printf("%s of %s in mesh %s holds: %zu of %zu heads signed it, epoch %" PRIu64
 		       ", incident %s\n",

@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "core/ballot.h"
+#include "core/message.h"
 #include "core/roster.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
@@ -16,7 +17,9 @@ struct bundle {
 	struct public_key ca;
 	struct mesh_id mesh;
 	Protos__Epoch *epoch;
-	Protos__Certificate *certificate;
+	Protos__Certificate *certificate; /* NULL: it is a self-report */
+	struct entry self_report;
+	uint8_t *self_report_body; /* into which the entry points */
 	Protos__Enrolment **enrolments;
 	size_t enrolment_count;
 };
@@ -175,6 +178,12 @@ take_certificate(struct bundle *b, const json_t *text)
 	return c->epoch == b->epoch->number ? NULL : "the certificate is of another epoch";
 }
 
+static ProtobufCBinaryData
+as_data(const struct node_id *id)
+{
+	return (ProtobufCBinaryData){ sizeof(id->bytes), (uint8_t *)(uintptr_t)id->bytes };
+}
+
 static const Protos__Enrolment *
 enrolment_of(const struct bundle *b, ProtobufCBinaryData id)
 {
@@ -182,6 +191,48 @@ enrolment_of(const struct bundle *b, ProtobufCBinaryData id)
 		if (same_bytes(b->enrolments[i]->id, id.data, id.len))
 			return b->enrolments[i];
 	return NULL;
+}
+
+/* The subject's word about itself; its signature is checked against its enrolled key. */
+static const char *
+take_self_report(struct bundle *b, const json_t *record)
+{
+	const struct crypto *crypto = crypto_sodium();
+	const struct entry *e = &b->self_report;
+	size_t body_bytes, signature_bytes;
+	uint8_t *by = bytes_of(json_object_get(record, "signature"), &signature_bytes);
+	const Protos__Enrolment *subject;
+	struct signature signature;
+	struct public_key key;
+	bool good;
+
+	b->self_report_body = bytes_of(json_object_get(record, "body"), &body_bytes);
+	good = by != NULL && signature_bytes == sizeof(signature.bytes) &&
+	       json_object_size(record) == 2 && b->self_report_body != NULL;
+	if (good)
+		memcpy(signature.bytes, by, sizeof(signature.bytes));
+	free(by);
+	if (!good ||
+	    entry_decode((struct span){ b->self_report_body, body_bytes }, &b->self_report) !=
+	        ERR_OK ||
+	    e->kind != ENTRY_SELF_REPORT)
+		return "the self-report is malformed";
+	if (memcmp(&e->header.mesh, &b->mesh, sizeof(b->mesh)) != 0)
+		return "the self-report is of another mesh";
+	if (e->header.epoch != b->epoch->number)
+		return "the self-report is of another epoch";
+	subject = enrolment_of(b, as_data(&e->header.author));
+	if (subject == NULL)
+		return "the subject's enrolment is missing";
+	memcpy(key.bytes, subject->key.data, sizeof(key.bytes));
+	if (!crypto->verify(
+	        crypto->context, &key, DOMAIN_ENTRY, b->self_report_body, body_bytes, &signature))
+		return "the self-report is not signed by its subject";
+	for (size_t i = 0; i < b->epoch->n_members; i++)
+		if (same_bytes(b->epoch->members[i]->id, e->header.author.bytes,
+		        sizeof(e->header.author.bytes)))
+			return NULL;
+	return "the subject is no member of the epoch";
 }
 
 /* The ballot that all of them signed. */
@@ -270,43 +321,73 @@ count_votes(const struct bundle *b, struct count *n)
 }
 
 static void
-tell(const struct bundle *b, const struct count *n, const Protos__Enrolment *subject,
-    struct bundle_verdict *out)
+tell(const struct bundle *b, const struct node_id *id, uint32_t round, struct bundle_verdict *out)
 {
-	struct ballot ballot = ballot_of(b);
-	struct incident_id incident = incident_of(crypto_sodium(), &ballot.subject, ballot.round);
+	const Protos__Enrolment *subject = enrolment_of(b, as_data(id));
+	struct incident_id incident = incident_of(crypto_sodium(), id, round);
 
-	*out = (struct bundle_verdict){ .round = ballot.round,
-		.epoch = ballot.epoch,
-		.window = ballot.window,
-		.votes = n->votes,
-		.heads = n->heads };
+	out->round = round;
+	out->epoch = b->epoch->number;
 	strcpy(out->subject, subject->name);
 	strcpy(out->mesh, subject->mesh_name);
-	strcpy(out->level, ballot.level == LEVEL_RELEASE ? "release" : "quarantine");
 	hex_format(incident.bytes, sizeof(incident.bytes), out->incident);
+}
+
+static const char *
+verify_certificate(struct bundle *b, const json_t *text, struct bundle_verdict *out)
+{
+	const Protos__Certificate *c;
+	struct ballot ballot;
+	const char *fault;
+	struct count n;
+
+	if ((fault = take_certificate(b, text)) != NULL)
+		return fault;
+	c = b->certificate;
+	if (enrolment_of(b, c->subject) == NULL)
+		return "the subject's enrolment is missing";
+	if ((fault = count_votes(b, &n)) != NULL)
+		return fault;
+	ballot = ballot_of(b);
+	*out = (struct bundle_verdict){ .window = c->window, .votes = n.votes, .heads = n.heads };
+	strcpy(out->level, ballot.level == LEVEL_RELEASE ? "release" : "quarantine");
+	tell(b, &ballot.subject, ballot.round, out);
+	return NULL;
+}
+
+static const char *
+verify_self_report(struct bundle *b, const json_t *record, struct bundle_verdict *out)
+{
+	const struct self_report *report = &b->self_report.self_report;
+	const char *fault = take_self_report(b, record);
+
+	if (fault != NULL)
+		return fault;
+	*out = (struct bundle_verdict){ .votes = 0 };
+	strcpy(out->level, report->kind == SELF_REPORT_CONFESSION ? "confession" : "precaution");
+	for (size_t i = 0; i < b->epoch->n_members; i++)
+		out->heads += b->epoch->members[i]->weight > 0;
+	tell(b, &b->self_report.header.author, report->round, out);
+	return NULL;
 }
 
 static const char *
 verify(struct bundle *b, const json_t *bundle, struct bundle_verdict *out)
 {
 	const char *format = json_string_value(json_object_get(bundle, "format"));
-	const Protos__Enrolment *subject;
+	const json_t *self_report = json_object_get(bundle, "self_report");
+	const json_t *certificate = json_object_get(bundle, "certificate");
 	const char *fault;
-	struct count n;
 
 	if (format == NULL || strcmp(format, "phalanx-bundle/1") != 0)
 		return "the format is unknown";
 	if ((fault = take_epoch(b, json_object_get(bundle, "epoch"))) != NULL ||
-	    (fault = take_enrolments(b, json_object_get(bundle, "enrolments"))) != NULL ||
-	    (fault = take_certificate(b, json_object_get(bundle, "certificate"))) != NULL)
+	    (fault = take_enrolments(b, json_object_get(bundle, "enrolments"))) != NULL)
 		return fault;
-	if ((subject = enrolment_of(b, b->certificate->subject)) == NULL)
-		return "the subject's enrolment is missing";
-	if ((fault = count_votes(b, &n)) != NULL)
-		return fault;
-	tell(b, &n, subject, out);
-	return NULL;
+	if (self_report != NULL && certificate != NULL)
+		return "it is to prove one thing, not two";
+	return self_report != NULL ? verify_self_report(b, self_report, out)
+	                           : verify_certificate(b, certificate, out);
 }
 
 const char *
@@ -322,5 +403,6 @@ bundle_verify(const json_t *bundle, const struct public_key *ca, struct bundle_v
 	free(b.enrolments);
 	protos__epoch__free_unpacked(b.epoch, NULL);
 	protos__certificate__free_unpacked(b.certificate, NULL);
+	free(b.self_report_body);
 	return fault;
 }

@@ -5,8 +5,10 @@
  *  "epoch":{"body":base64,"signature":base64},
  *  "enrolments":[{"body":…,"signature":…} …],  signers and subject
  *  "certificate":base64}                        a serialised Certificate
+ * or, of what a member said of itself, in place of the certificate
+ *  "self_report":{"body":base64,"signature":base64}   an Entry
  *
- * Spec: docs/protocol.md, "Proof bundle".  tests/interop/verify_bundle.mjs is
+ * Spec: docs/protocol.md, "Certificate".  tests/interop/verify_bundle.mjs is
  * a second verifier, from the same text, with another library.
  */
 #ifndef CLI_BUNDLE_H
@@ -19,7 +21,7 @@
 struct bundle_verdict {
 	char subject[129];   /* friendly names */
 	char mesh[129];
-	char level[16];
+	char level[16];      /* quarantine, release; confession, precaution: nobody voted */
 	uint32_t round;
 	uint64_t epoch, window;
 	size_t votes, heads;

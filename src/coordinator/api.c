@@ -57,6 +57,7 @@ static const struct endpoint_row {
 	{ "/api/v1/state", "GET", api_state, CORS | READS },
 	{ "/api/v1/incidents", "GET", api_incidents, CORS | READS },
 	{ "/api/v1/incidents/{}", "GET", api_incident, CORS | READS },
+	{ "/api/v1/incidents/{}/bundle", "GET", api_bundle, CORS | READS },
 	{ "/api/v1/nodes/{}", "GET", api_node, CORS | READS },
 	{ "/api/v1/nodes/{}/series", "GET", api_series, CORS | READS },
 	{ "/api/v1/feed", "GET", api_feed, CORS | READS },

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/hex.h"
 #include "base/utf8.h"
 #include "coordinator/door.h"
 #include "coordinator/reply.h"
+#include "coordinator/show.h"
 #include "sys/log.h"
 
 static const char *
@@ -117,22 +117,6 @@ door_session_ended(void *context, struct session *session)
 
 /* ---- POST /api/v1/incidents/{}/release, by the page --------------------------------------- */
 
-static const struct incident *
-find_incident(const struct coordinator *c, const char *text)
-{
-	struct incident_id id;
-	const struct incident *one;
-
-	if (c->ledger == NULL || !hex_parse(text, strlen(text), id.bytes, sizeof(id.bytes)))
-		return NULL;
-	for (size_t i = 0; i < ledger_incident_count(c->ledger); i++) {
-		one = ledger_incident(c->ledger, i);
-		if (memcmp(&one->id, &id, sizeof(id)) == 0)
-			return one;
-	}
-	return NULL;
-}
-
 /* NULL: a Release can lift what stands, as far as is known here; the heads judge it. */
 static const char *
 hindrance(const struct incident *one)
@@ -215,7 +199,7 @@ api_ask(struct coordinator *c, const struct http_request *request, struct http_r
 
 	if (session == NULL)
 		return;
-	if ((incident = find_incident(c, request->segment[0])) == NULL) {
+	if ((incident = show_find(c, request->segment[0])) == NULL) {
 		reply_error(reply, 404, "no such incident");
 		return;
 	}

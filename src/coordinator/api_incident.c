@@ -259,14 +259,16 @@ add_quorum(const struct account *a, json_t *out)
 	        (json_int_t)heads, "heads_need", (json_int_t)show_votes_needed(a->c)));
 }
 
-static const struct incident *
-find(struct coordinator *c, const char *text)
+/* Where its proof can be had; null: what is known proves nothing to a stranger. */
+static json_t *
+bundle_json(const struct incident *i)
 {
-	struct incident_id id;
+	char id[HEX_ROOM(sizeof(i->id.bytes))];
 
-	if (c->ledger == NULL || !hex_parse(text, strlen(text), id.bytes, sizeof(id.bytes)))
-		return NULL;
-	return ledger_find(c->ledger, &id);
+	if (!i->certified && !i->confessed && !i->precaution && i->released_ms == 0)
+		return json_null();
+	return json_sprintf(
+	    "/api/v1/incidents/%s/bundle", hex_format(i->id.bytes, sizeof(i->id.bytes), id));
 }
 
 static void
@@ -286,6 +288,7 @@ answer(struct account *a, struct http_reply *reply)
 		json_object_set_new(out, "phases", phases_json(a));
 		json_object_set_new(out, "cuts", cuts_json(a));
 		json_object_set_new(out, "entries", json_incref(a->entries));
+		json_object_set_new(out, "bundle", bundle_json(a->incident));
 		json_object_set_new(out, "certificate",
 		    a->certificate != NULL ? json_incref(a->certificate) : json_null());
 		add_quorum(a, out);
@@ -299,9 +302,10 @@ answer(struct account *a, struct http_reply *reply)
 void
 api_incident(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
+	const struct incident *incident = show_find(c, request->segment[0]);
 	struct account *a;
 
-	if (find(c, request->segment[0]) == NULL) {
+	if (incident == NULL) {
 		reply_error(reply, 404, "no such incident; GET /api/v1/incidents lists them");
 		return;
 	}
@@ -310,7 +314,7 @@ api_incident(struct coordinator *c, const struct http_request *request, struct h
 		return;
 	}
 	a->c = c;
-	a->incident = find(c, request->segment[0]);
+	a->incident = incident;
 	a->entries = json_array();
 	answer(a, reply);
 	free(a);

@@ -36,6 +36,7 @@ struct coordinator {
 	struct runner *runner; /* NULL: no hooks */
 	struct identity *identity;
 	struct roster *roster; /* NULL: none loaded */
+	struct public_key ca;  /* who signed it */
 	struct registry *registry;
 	struct ledger *ledger; /* NULL without a roster */
 	struct sessions *sessions;
@@ -71,6 +72,7 @@ void api_releases(struct coordinator *, const struct http_request *, struct http
 void api_roster(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_events(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_incident(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_bundle(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_node(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_series(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_feed(struct coordinator *, const struct http_request *, struct http_reply *);

@@ -162,7 +162,8 @@ load_roster(struct coordinator *c)
 		         "peers say can be verified");
 		return ERR_OK;
 	}
-	err = identity_load_roster(s->roster_file, s->ca_file, crypto_sodium(), &c->roster);
+	if ((err = identity_ca_key(s->ca_file, &c->ca)) == ERR_OK)
+		err = identity_load_roster(s->roster_file, s->ca_file, crypto_sodium(), &c->roster);
 	if (err != ERR_OK) {
 		log_error("roster %s with CA %s: %s", s->roster_file, s->ca_file, err_text(err));
 		return err;

@@ -28,6 +28,8 @@ json_t *show_join(size_t index, const struct registry_node *, const struct node_
 void show_nodes(struct coordinator *, uint64_t now_ms, struct json_text *);
 void show_zones(const struct coordinator *, struct json_text *);
 
+/* The incident of these 16 hex digits; NULL: none. */
+const struct incident *show_find(struct coordinator *, const char *id);
 json_t *show_incident(const struct coordinator *, const struct incident *);
 /* LIMIT_INCIDENTS_SHOWN of them: those that hold first, then the newest. */
 json_t *show_incidents(struct coordinator *);

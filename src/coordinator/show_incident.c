@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "coordinator/reply.h"
 #include "coordinator/show.h"
 
@@ -28,6 +29,16 @@ voices_json(const struct coordinator *c, const struct voice *voices, size_t coun
 		              json_hex(member->key.bytes, sizeof(voices[i].mark))));
 	}
 	return list;
+}
+
+const struct incident *
+show_find(struct coordinator *c, const char *text)
+{
+	struct incident_id id;
+
+	if (c->ledger == NULL || !hex_parse(text, strlen(text), id.bytes, sizeof(id.bytes)))
+		return NULL;
+	return ledger_find(c->ledger, &id);
 }
 
 size_t

@@ -38,6 +38,8 @@ static const char *const statements_sql[STATEMENT_COUNT] = {
 	[PLACE_ENTRY] = "UPDATE entry SET incident=?2 WHERE hash=?1",
 	[OF_INCIDENT] = "SELECT hash,author,time_ms,standing,envelope,incident,0 FROM entry"
 	                " WHERE incident=?1 ORDER BY number LIMIT ?2",
+	[STANDING_OF_INCIDENT] = "SELECT hash,author,time_ms,standing,envelope,incident,0 FROM"
+	                         " entry WHERE incident=?1 AND standing=1 ORDER BY number",
 	[ADD_INCIDENT] = "INSERT OR IGNORE INTO incident(id) VALUES(?1)",
 	[NUMBER_OF_INCIDENT] = "SELECT number FROM incident WHERE id=?1",
 	[ADD_LINE] = "INSERT INTO line VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",

@@ -101,6 +101,9 @@ MUST_USE enum err store_place_entry(struct store *, struct store_entry *);
 /* Up to `most` of one incident, in the order in which they came. */
 MUST_USE enum err store_each_of_incident(struct store *, const struct incident_id *, size_t most,
     void (*fn)(void *context, const struct store_entry *), void *context);
+/* All of them that stand, in that order. */
+MUST_USE enum err store_each_standing(struct store *, const struct incident_id *,
+    void (*fn)(void *context, const struct store_entry *), void *context);
 /* Up to `most` of the oldest that do not stand, of one author or (NULL) of all; fn hears of each. */
 MUST_USE enum err store_evict_entries(struct store *, const struct node_id *author, size_t most,
     void (*fn)(void *context, const struct node_id *author, const struct incident_id *),

@@ -146,3 +146,13 @@ store_each_of_incident(struct store *s, const struct incident_id *id, size_t mos
 	sql_bind_number(s->statements[OF_INCIDENT], 2, most);
 	return sql_each(s, OF_INCIDENT, entry_row, &rows);
 }
+
+enum err
+store_each_standing(struct store *s, const struct incident_id *id,
+    void (*fn)(void *, const struct store_entry *), void *context)
+{
+	struct entry_rows rows = { fn, context };
+
+	sql_bind_bytes(s->statements[STANDING_OF_INCIDENT], 1, id->bytes, sizeof(id->bytes));
+	return sql_each(s, STANDING_OF_INCIDENT, entry_row, &rows);
+}

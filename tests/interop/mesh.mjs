@@ -133,7 +133,7 @@ export function makeMesh(bin, names, { operators = [], group } = {}) {
 	const ca = path.join(dir, 'ca');
 	const run = (...args) => execFileSync(path.join(bin, 'phalanx'), ['ca', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 	const caKey = Buffer.from(run('init', '--dir', ca, '--mesh', 'interop').match(/[0-9a-f]{64}/)[0], 'hex');
-	const mesh = { dir, ca, id: sha256('phalanx/mesh/1', caKey).subarray(0, 16), nodes: [], operators: [] };
+	const mesh = { dir, ca, caKey, id: sha256('phalanx/mesh/1', caKey).subarray(0, 16), nodes: [], operators: [] };
 	const enrol = (name, role, ...where) => {
 		const state = path.join(dir, name);
 		mkdirSync(state, { recursive: true });

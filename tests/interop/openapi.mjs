@@ -81,6 +81,9 @@ test('every answer of a run with an incident is as it says', async () => {
 	await get('/api/v1/feed', '/api/v1/feed?from=x');
 	await get('/api/v1/incidents/{id}', `/api/v1/incidents/${id}`);
 	await get('/api/v1/incidents/{id}', '/api/v1/incidents/0');
+	const accused = (await c.get('/api/v1/incidents')).json.incidents;
+	for (const target of [...accused.map((i) => `${i.id}/bundle`), '0/bundle', `${id}/bundle?of=x`, `${id}/bundle?of=release`])
+		await get('/api/v1/incidents/{id}/bundle', `/api/v1/incidents/${target}`);
 	await get('/api/v1/nodes/{node}', '/api/v1/nodes/node-a');
 	await get('/api/v1/nodes/{node}', '/api/v1/nodes/nobody');
 	await get('/api/v1/nodes/{node}/series', '/api/v1/nodes/node-a/series');

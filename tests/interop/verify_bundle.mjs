@@ -134,6 +134,16 @@ const CERTIFICATE = {
 	5: ['window', 'u64'], 6: ['voters', 'bytes'], 7: ['signatures', 'bytes'],
 };
 
+const HEADER = {
+	1: ['version', 'u32'], 2: ['mesh', 'bytes'], 3: ['epoch', 'u64'], 4: ['author', 'bytes'],
+	5: ['incarnation', 'u64'], 6: ['sequence', 'u64'], 7: ['time', 'u64'], 8: ['previous', 'bytes'],
+};
+const ENTRY = { 1: ['header', 'one'], 4: ['selfReport', 'one'] };
+const SELF_REPORT = {
+	1: ['kind', 'u32'], 2: ['round', 'u32'], 3: ['reason', 'u32'], 4: ['source', 'one'],
+	5: ['digest', 'bytes'], 6: ['score', 'u32'],
+};
+
 // ---- the CA's records
 
 function readRecord(record, domain, schema, caKey, what) {
@@ -218,6 +228,38 @@ function countVotes(certificate, epoch, enrolments, mesh) {
 	return { votes, heads: heads.length };
 }
 
+function provenCertificate(text, epoch, enrolments, mesh) {
+	const certificate = readMessage(decodeBase64(text, 'the certificate'), CERTIFICATE);
+	must(certificate.level === 1 || certificate.level === 2, 'the certificate is malformed');
+	must(certificate.subject.length === 16, 'the certificate is malformed');
+	must(certificate.epoch === epoch.number, 'the certificate is of another epoch');
+	must(enrolments.has(certificate.subject.toString('hex')), "the subject's enrolment is missing");
+	return { level: certificate.level === 1 ? 'quarantine' : 'release', id: certificate.subject,
+		round: certificate.round, ...countVotes(certificate, epoch, enrolments, mesh) };
+}
+
+// ---- what a member said of itself
+
+function provenSelfReport(record, epoch, enrolments, mesh) {
+	must(record !== null && typeof record === 'object', 'the self-report is malformed');
+	const body = decodeBase64(record.body, "the self-report's body");
+	const entry = readMessage(body, ENTRY);
+	must(entry.header !== null && entry.selfReport !== null, 'it is no self-report');
+	const header = readMessage(entry.header, HEADER);
+	const report = readMessage(entry.selfReport, SELF_REPORT);
+	must(header.version === 1 && header.sequence > 0n, 'the self-report is malformed');
+	must(report.kind === 1 || report.kind === 2, 'the self-report is malformed');
+	must(equal(header.mesh, mesh), 'the self-report is of another mesh');
+	must(header.epoch === epoch.number, 'the self-report is of another epoch');
+	const subject = enrolments.get(header.author.toString('hex'));
+	must(subject !== undefined, "the subject's enrolment is missing");
+	must(epoch.members.some((m) => equal(m.id, header.author)), 'the subject is no member of the epoch');
+	must(isSigned(subject.key, 'phalanx/entry/1', body, decodeBase64(record.signature, "the self-report's signature")),
+		'the self-report is not signed by its subject');
+	return { level: report.kind === 1 ? 'confession' : 'precaution', id: header.author,
+		round: report.round, votes: 0, heads: epoch.members.filter((m) => m.weight > 0).length };
+}
+
 /** Throws if the bundle proves nothing; else says what it proves. */
 export function verifyBundle(bundle, caKey) {
 	must(bundle !== null && typeof bundle === 'object', 'not a bundle');
@@ -226,17 +268,13 @@ export function verifyBundle(bundle, caKey) {
 	const mesh = sha256(Buffer.from('phalanx/mesh/1'), caKey).subarray(0, 16);
 	const epoch = readEpoch(bundle.epoch, caKey, mesh);
 	const enrolments = readEnrolments(bundle.enrolments, caKey, mesh);
-	const certificate = readMessage(decodeBase64(bundle.certificate, 'the certificate'), CERTIFICATE);
-	must(certificate.level === 1 || certificate.level === 2, 'the certificate is malformed');
-	must(certificate.subject.length === 16, 'the certificate is malformed');
-	must(certificate.epoch === epoch.number, 'the certificate is of another epoch');
-	const subject = enrolments.get(certificate.subject.toString('hex'));
-	must(subject !== undefined, "the subject's enrolment is missing");
-	const { votes, heads } = countVotes(certificate, epoch, enrolments, mesh);
-	const incident = sha256(Buffer.from('phalanx/incident/1'), certificate.subject,
-		u32(certificate.round)).subarray(0, 8).toString('hex');
-	return { level: certificate.level === 1 ? 'quarantine' : 'release', subject: subject.name,
-		mesh: subject.meshName, round: certificate.round, votes, heads, incident };
+	must((bundle.certificate === undefined) !== (bundle.self_report === undefined), 'it is to prove one thing');
+	const { id, ...proven } = bundle.self_report === undefined
+		? provenCertificate(bundle.certificate, epoch, enrolments, mesh)
+		: provenSelfReport(bundle.self_report, epoch, enrolments, mesh);
+	const subject = enrolments.get(id.toString('hex'));
+	const incident = sha256(Buffer.from('phalanx/incident/1'), id, u32(proven.round)).subarray(0, 8).toString('hex');
+	return { subject: subject.name, mesh: subject.meshName, incident, ...proven };
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
