@@ -83,9 +83,9 @@ showcase: build ## a bank: one of five services turns, is cut off, and payments 
 walkthrough: build ## a guided tour: identity, attack, consensus, audit, release (PAUSE=0: no pauses)
 	@PAUSE=$(PAUSE) lab/walkthrough
 
-deb: setup ## build the Debian package in build/package
-	@packaging/stage build/package/build build/package/root
-	@packaging/debian/build build/package/root build/package
+deb: setup ## build the Debian package in build/deb
+	@packaging/stage build/deb/build build/deb/root
+	@packaging/debian/build build/deb/root build/deb
 
 test: build asan ## build everything and pass every test
 	@scripts/test

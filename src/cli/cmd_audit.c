@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "cli/audit.h"
+#include "cli/usage.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
 #include "sys/wholefile.h"
@@ -125,17 +126,6 @@ audit_incident(const struct entry *e, char out[17])
 	hex_format(incident.bytes, sizeof(incident.bytes), out);
 }
 
-static int
-usage(void)
-{
-	audit_complain("verify [--dir STATE] [--file LOG] [--json]\n"
-	               "       verify --bundle FILE --ca-key HEX|--ca FILE\n"
-	               "       show [--dir STATE] [--file LOG] [--json]\n"
-	               "       bundle [--dir STATE] --subject NAME|--incident ID --out FILE\n"
-	               "       export [--dir STATE] --subject NAME --out FILE");
-	return EXIT_USAGE;
-}
-
 static bool
 parse_options(int argc, char **argv, struct audit_options *out)
 {
@@ -212,16 +202,16 @@ cmd_audit(const struct cli *cli, int argc, char **argv)
 	else if (strcmp(name, "export") == 0)
 		verb = audit_export;
 	if (verb == NULL || !parse_options(argc - 1, argv + 1, &options) || sodium_init() == -1)
-		return usage();
+		return usage_error("audit");
 	if (verb == audit_verify && options.bundle != NULL)
 		return (options.ca != NULL) + (options.ca_key != NULL) == 1
 		           ? audit_verify_bundle(&options)
-		           : usage();
+		           : usage_error("audit");
 	if (verb == audit_bundle &&
 	    (options.out == NULL || (options.subject != NULL) + (options.incident != NULL) != 1))
-		return usage();
+		return usage_error("audit");
 	if (verb == audit_export && (options.out == NULL || options.subject == NULL))
-		return usage();
+		return usage_error("audit");
 	if (!find_directory(cli, &options, &audit))
 		return EXIT_FAILED;
 	status = verb(&audit, &options);

@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "sys/wholefile.h"
 #include "sys/identity.h"
 
@@ -69,10 +70,8 @@ ca_init(int argc, char **argv)
 		else if (c != 'n' || !ca_number("--days", optarg, 1, 36500, &days))
 			return EXIT_USAGE;
 	}
-	if (directory == NULL || mesh_name == NULL || optind != argc) {
-		ca_complain("init --dir DIR --mesh NAME [--days N]");
-		return EXIT_USAGE;
-	}
+	if (directory == NULL || mesh_name == NULL || optind != argc)
+		return usage_error("ca init");
 	if (!ca_name_is_valid(mesh_name) || strlen(mesh_name) > MESH_NAME_BYTES) {
 		ca_complain("--mesh %s: letters, digits, - and _ only, at most %d", mesh_name,
 		    MESH_NAME_BYTES);
@@ -172,10 +171,8 @@ ca_show(bool json, int argc, char **argv)
 		else
 			return EXIT_USAGE;
 	}
-	if (directory == NULL || optind != argc) {
-		ca_complain("show --dir DIR [--json]");
-		return EXIT_USAGE;
-	}
+	if (directory == NULL || optind != argc)
+		return usage_error("ca show");
 	if (!ca_store_open(directory, &store))
 		return EXIT_FAILED;
 	all = store_json(&store);
@@ -213,6 +210,5 @@ cmd_ca(const struct cli *cli, int argc, char **argv)
 		return ca_bundle(argc - 1, argv + 1);
 	if (strcmp(verb, "show") == 0)
 		return ca_show(cli->json, argc - 1, argv + 1);
-	ca_complain("init, request, enrol, renew, epoch, bundle or show, please");
-	return EXIT_USAGE;
+	return usage_error("ca");
 }

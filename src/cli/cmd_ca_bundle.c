@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "sys/wholefile.h"
 #include "sys/identity.h"
 
@@ -146,10 +147,8 @@ ca_bundle(int argc, char **argv)
 	}
 	if (!good)
 		return EXIT_USAGE;
-	if (directory == NULL || state == NULL || optind != argc - 1) {
-		ca_complain("bundle --dir DIR NAME --out STATE");
-		return EXIT_USAGE;
-	}
+	if (directory == NULL || state == NULL || optind != argc - 1)
+		return usage_error("ca bundle");
 	if (!ca_store_open(directory, &store))
 		return EXIT_FAILED;
 	if ((record = ca_store_find(&store, argv[optind])) == NULL)

@@ -11,6 +11,7 @@
 #include "cli/ca_request_text.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "core/crypto.h"
 #include "core/roster.h"
 #include "sys/wholefile.h"
@@ -256,11 +257,8 @@ ca_enrol(int argc, char **argv)
 	}
 	if (!good)
 		return EXIT_USAGE;
-	if (chosen.directory == NULL || optind == argc) {
-		ca_complain("enrol --dir DIR [--group TOKEN] [--role node|operator|coordinator] "
-		            "[--days N] REQUEST.json…");
-		return EXIT_USAGE;
-	}
+	if (chosen.directory == NULL || optind == argc)
+		return usage_error("ca enrol");
 	for (; good && optind < argc; optind++)
 		good = enrol_file(&chosen, argv[optind]);
 	return good ? EXIT_OK : EXIT_FAILED;

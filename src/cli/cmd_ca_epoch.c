@@ -8,6 +8,7 @@
 #include "cli/ca_log.h"
 #include "cli/ca_weights.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "sys/identity.h"
 
 enum parameter { THRESHOLD, CORROBORATION, PRECAUTIONS, VOTE_BUDGET, PARAMETERS };
@@ -276,9 +277,7 @@ ca_epoch(int argc, char **argv)
 	if (good && chosen.directory != NULL && optind == argc)
 		status = sign_epoch(&chosen) ? EXIT_OK : EXIT_FAILED;
 	else if (good)
-		ca_complain("epoch --dir DIR [--threshold N] [--corroboration N] [--precautions N] "
-		            "[--vote-budget N] [--weight NAME=W …] [--remove NAME …] "
-		            "[--evidence FILE …]");
+		status = usage_error("ca epoch");
 	free(chosen.weights);
 	free(chosen.removed);
 	free(chosen.evidence);

@@ -6,6 +6,7 @@
 
 #include "cli/ca_log.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "sys/wholefile.h"
 
 #define DAY_MS       86400000ULL
@@ -118,10 +119,8 @@ ca_renew(int argc, char **argv)
 	}
 	if (!good)
 		return EXIT_USAGE;
-	if (directory == NULL || optind != argc - 1) {
-		ca_complain("renew --dir DIR [--days N] NAME");
-		return EXIT_USAGE;
-	}
+	if (directory == NULL || optind != argc - 1)
+		return usage_error("ca renew");
 	if (!ca_store_open(directory, &store))
 		return EXIT_FAILED;
 	if ((record = ca_store_find(&store, argv[optind])) == NULL)

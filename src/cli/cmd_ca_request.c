@@ -9,6 +9,7 @@
 #include "cli/ca_request_text.h"
 #include "cli/ca_store.h"
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "sys/wholefile.h"
 
 #define PEM_BYTES    8192
@@ -190,10 +191,7 @@ ca_request(int argc, char **argv)
 	if (state == NULL || name == NULL || optind != argc ||
 	    (strcmp(role, "node") == 0) != (json_array_size(addresses) > 0) ||
 	    json_array_size(addresses) > LIMIT_ADDRESSES || json_array_size(dns) > CA_DNS_NAMES) {
-		ca_complain(
-		    "request --state DIR --name NAME --address A [--address B …] "
-		    "[--port 9000] [--dns NAME …]\n"
-		    "phalanx ca: request --state DIR --name NAME --role operator|coordinator");
+		status = usage_error("ca request");
 		goto done;
 	}
 	if (!ca_name_is_valid(name)) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/hex.h"
 #include "cli/control.h"
+#include "cli/usage.h"
 #include "sys/wholefile.h"
 
 #define KEY_BYTES sizeof(((struct public_key *)0)->bytes)
@@ -97,10 +98,8 @@ cmd_coordinator(const struct cli *cli, int argc, char **argv)
 	bool trust = argc == 3 && strcmp(argv[1], "trust") == 0;
 	int status;
 
-	if (argc != 1 && !forget && !trust) {
-		fputs("usage: phalanx coordinator [trust KEY | forget]\n", stderr);
-		return EXIT_USAGE;
-	}
+	if (argc != 1 && !forget && !trust)
+		return usage_error("coordinator");
 	if ((status = cli_config(cli, &config)) != EXIT_OK)
 		return status;
 	if (argc == 1)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cli/command.h"
 #include "cli/doctor.h"
+#include "cli/usage.h"
 
 struct doctor {
 	json_t *findings; /* NULL: print as we go */
@@ -46,10 +47,9 @@ cmd_doctor(const struct cli *cli, int argc, char **argv)
 	struct doctor doctor = { 0 };
 	bool configured;
 
-	if (argc > 1) {
-		fprintf(stderr, "usage: phalanx doctor; there is no %s\n", argv[1]);
-		return EXIT_USAGE;
-	}
+	(void)argv;
+	if (argc > 1)
+		return usage_error("doctor");
 	if (cli->json && (doctor.findings = json_array()) == NULL)
 		return EXIT_FAILED;
 	configured = cli_config(cli, &config) == EXIT_OK;

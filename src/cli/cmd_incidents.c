@@ -117,10 +117,7 @@ cmd_incidents(const struct cli *cli, int argc, char **argv)
 	int status;
 
 	(void)argv;
-	status = control_verb(cli, argc,
-	    "incidents\nfor the proof of one: phalanx audit bundle --incident ID --out FILE",
-	    ASK_MEMBERS, &answer);
-	if (status != EXIT_OK)
+	if ((status = control_verb(cli, argc, "incidents", ASK_MEMBERS, &answer)) != EXIT_OK)
 		return status;
 	if ((status = control_verb(cli, argc, "incidents", ASK_OPINIONS, &judged)) != EXIT_OK) {
 		free(answer.members);

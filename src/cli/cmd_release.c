@@ -14,6 +14,7 @@
 
 #include "base/utf8.h"
 #include "cli/release_ask.h"
+#include "cli/usage.h"
 #include "core/roster.h"
 #include "sys/wholefile.h"
 
@@ -26,11 +27,6 @@ struct release_options {
 	unsigned long wait_s;
 	enum release_kind kind;
 };
-
-static const char usage[] =
-    "usage: phalanx release NAME --reason TEXT --key FILE|DIR [--overturned] [--socket S]\n"
-    "                       [--wait SECONDS] [--out FILE]\n"
-    "exit 0: released (or written); 1: refused; 3: asked, and the certificate does not stand yet\n";
 
 static int
 refuse(const char *name, const char *why)
@@ -208,10 +204,8 @@ cmd_release(const struct cli *cli, int argc, char **argv)
 	struct config config;
 	int status;
 
-	if (!read_arguments(argc, argv, &o, &socket)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (!read_arguments(argc, argv, &o, &socket))
+		return usage_error("release");
 	if (!reason_is_good(o.reason))
 		return refuse("--reason", "1 to 512 bytes of UTF-8 without control characters");
 	if ((status = control_config(cli, socket, &config)) != EXIT_OK)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/control.h"
+#include "cli/usage.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
 
@@ -83,10 +84,8 @@ cmd_reload(const struct cli *cli, int argc, char **argv)
 	int status;
 
 	(void)argv;
-	if (argc != 1) {
-		fputs("usage: phalanx reload\n", stderr);
-		return EXIT_USAGE;
-	}
+	if (argc != 1)
+		return usage_error("reload");
 	if ((status = cli_config(cli, &config)) != EXIT_OK)
 		return status;
 	if ((bytes = check_roster(&config)) == 0 ||

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/control.h"
+#include "cli/usage.h"
 #include "core/message.h"
 #include "sys/wholefile.h"
 
@@ -108,13 +109,8 @@ cmd_submit(const struct cli *cli, int argc, char **argv)
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) == 's')
 		socket_path = optarg;
-	if (c != -1 || optind != argc - 1) {
-		fputs(
-		    "usage: phalanx submit [--socket S] FILE\n"
-		    "FILE: a Release (release --out), a certificate (audit export), or a roster\n",
-		    stderr);
-		return EXIT_USAGE;
-	}
+	if (c != -1 || optind != argc - 1)
+		return usage_error("submit");
 	if ((status = control_config(cli, socket_path, &config)) != EXIT_OK)
 		return status;
 	if ((err = wholefile_read(argv[optind], LIMIT_ROSTER_BYTES, &bytes, &size_bytes)) !=

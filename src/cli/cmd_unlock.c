@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/command.h"
+#include "cli/usage.h"
 #include "sys/nft.h"
 
 #define SHOWN 20 /* elements on the screen; the rest is counted */
@@ -146,10 +147,8 @@ parse(int argc, char **argv, struct options *o)
 			o->action = UNDO;
 		else if (strcmp(argv[i], "--yes") == 0)
 			o->sure = true;
-		else {
-			fprintf(stderr, "usage: phalanx unlock [--all | --undo] [--yes]\n");
-			return EXIT_USAGE;
-		}
+		else
+			return usage_error("unlock");
 	}
 	return EXIT_OK;
 }

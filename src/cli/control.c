@@ -1,4 +1,5 @@
 #include "cli/control.h"
+#include "cli/usage.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,15 +203,13 @@ control_config(const struct cli *cli, const char *socket_path, struct config *ou
 
 int
 control_verb(
-    const struct cli *cli, int argc, const char *usage, enum ask ask, struct control_answer *out)
+    const struct cli *cli, int argc, const char *verb, enum ask ask, struct control_answer *out)
 {
 	struct config config;
 	int status;
 
-	if (argc != 1) {
-		fprintf(stderr, "usage: phalanx %s\n", usage);
-		return EXIT_USAGE;
-	}
+	if (argc != 1)
+		return usage_error(verb);
 	if ((status = cli_config(cli, &config)) != EXIT_OK)
 		return status;
 	return control_ask(&config, ask, out);

@@ -29,7 +29,7 @@ MUST_USE enum err control_submit(int fd, uint32_t type, const void *fixed, size_
 /* Likewise, without a word: for who can do without the answer. */
 bool control_try(const char *path, enum ask, struct control_answer *out);
 /* A verb without arguments: its usage if there are some, the configuration, then control_ask(). */
-int control_verb(const struct cli *, int argc, const char *usage, enum ask,
+int control_verb(const struct cli *, int argc, const char *verb, enum ask,
     struct control_answer *out);
 /* The list of fn(member) for every member that fn gives one for (NULL: left out), as JSON. */
 int control_print_members(const struct control_answer *, json_t *(*fn)(const struct msg_member *));

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/hex.h"
 #include "sys/config_keys.h"
+#include "sys/uids.h"
 
 #define ITEM_BYTES 128
 
@@ -58,6 +59,10 @@ static bool
 set_uid(struct config_draft *draft, void *field, const char *value)
 {
 	(void)draft;
+	if (strcmp(value, "auto") == 0) {
+		*(uint32_t *)field = uids_reserved("/etc/subuid", "/etc/subgid");
+		return true;
+	}
 	return parse_number(value, 0, INT32_MAX - 16, field);
 }
 
@@ -549,7 +554,7 @@ config_keys(void)
 		{ "node", "control_socket", "PHALANX_CONTROL_SOCKET", FIELD(config.control_socket),
 		    set_path, A_PATH },
 		{ "node", "uid_base", "PHALANX_UID_BASE", FIELD(config.uid_base), set_uid,
-		    "0, or the first of seven unused uids" },
+		    "0, auto, or the first of nine unused uids" },
 		{ "node", "log_level", "PHALANX_LOG_LEVEL", FIELD(config.log_level), set_log_level,
 		    "debug, info, warn or error" },
 		{ "identity", "cert_file", "CERT_FILE", FIELD(config.cert_file), set_path, A_PATH },
