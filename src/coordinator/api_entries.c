@@ -29,17 +29,25 @@ forget(void *context, const struct node_id *author, const struct incident_id *in
 	ledger_evicted(context, author, incident);
 }
 
-/* Room for one more of this author: its share first, then everybody's. */
+static enum err
+evict(struct coordinator *c, member_index author)
+{
+	if (author == MEMBER_NONE)
+		return ERR_OK;
+	return store_evict_entries(
+	    c->store, &roster_member(c->roster, author)->id, LIMIT_EVICTED, forget, c->ledger);
+}
+
+/* Room for one more of this author: who floods pushes out its own. */
 static enum err
 make_room(struct coordinator *c, const struct ledger_entry *e)
 {
 	enum err err = ERR_OK;
 
 	if (ledger_held(c->ledger, e->author) >= LIMIT_HELD_PER_AUTHOR)
-		err = store_evict_entries(
-		    c->store, &e->entry.header.author, LIMIT_EVICTED, forget, c->ledger);
+		err = evict(c, e->author);
 	if (err == ERR_OK && ledger_held_total(c->ledger) >= LIMIT_HELD_OBJECTS)
-		err = store_evict_entries(c->store, NULL, LIMIT_EVICTED, forget, c->ledger);
+		err = evict(c, ledger_gives_way(c->ledger, e->author));
 	if (err == ERR_OK && (ledger_held(c->ledger, e->author) >= LIMIT_HELD_PER_AUTHOR ||
 	                         ledger_held_total(c->ledger) >= LIMIT_HELD_OBJECTS))
 		err = ERR_FULL;

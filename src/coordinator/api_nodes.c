@@ -21,6 +21,7 @@ struct registration {
 	uint64_t timestamp_s;
 	struct signature signature;
 	bool is_signed;
+	const struct address *from;
 };
 
 /* ---- registration ------------------------------------------------------------------ */
@@ -253,6 +254,7 @@ static bool
 admit(struct coordinator *c, const struct registration *r, uint64_t now_ms,
     struct registry_node **out, struct http_reply *reply)
 {
+	const struct registry_call call = { .name = r->id, .from = r->from, .now_ms = now_ms };
 	char dropped[LIMIT_NAME_BYTES + 1];
 	struct registry_node *node = registry_find(c->registry, r->id);
 	bool changed, first;
@@ -266,7 +268,7 @@ admit(struct coordinator *c, const struct registration *r, uint64_t now_ms,
 		reply_error(reply, 401, "a later registration of this name is known already");
 		return false;
 	}
-	if ((err = registry_take(c->registry, r->id, now_ms, &node, dropped)) != ERR_OK) {
+	if ((err = registry_take(c->registry, &call, &node, dropped)) != ERR_OK) {
 		reply_error(reply, 503,
 		    "no room for another unenrolled node; enrol it, or try again later");
 		return false;
@@ -298,7 +300,7 @@ void
 api_register(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
 	json_t *object = body_object(request, reply);
-	struct registration r = { .id = NULL };
+	struct registration r = { .from = &request->peer };
 	struct registry_node *node;
 	uint64_t now_ms = loop_unix_ms();
 
@@ -431,10 +433,11 @@ static void
 take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *reply)
 {
 	char dropped[LIMIT_NAME_BYTES + 1];
-	uint64_t now_ms = loop_unix_ms();
+	/* A name that is new here is on loopback: others sign, and so have registered. */
+	const struct registry_call call = { .name = t->node_id, .now_ms = loop_unix_ms() };
 	struct registry_node *node;
 
-	if (registry_take(c->registry, t->node_id, now_ms, &node, dropped) != ERR_OK) {
+	if (registry_take(c->registry, &call, &node, dropped) != ERR_OK) {
 		reply_error(reply, 503, "no room for another unenrolled node; try again later");
 		return;
 	}
@@ -450,9 +453,9 @@ take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *re
 	free(node->peers);
 	node->peers = t->peers;
 	t->peers = NULL;
-	add_sample(node, now_ms);
+	add_sample(node, call.now_ms);
 	node->told = true;
-	node->told_ms = node->seen_ms = now_ms;
+	node->told_ms = node->seen_ms = call.now_ms;
 	changes_noted(c->changes);
 	reply->status = 200;
 }

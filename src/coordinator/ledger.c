@@ -76,6 +76,20 @@ ledger_held_total(const struct ledger *l)
 	return l->held;
 }
 
+member_index
+ledger_gives_way(const struct ledger *l, member_index author)
+{
+	size_t count = roster_count(l->roster);
+	member_index fullest = author;
+
+	if (l->members[author].loose > LIMIT_HELD_OBJECTS / count)
+		return author;
+	for (size_t i = 0; i < count; i++)
+		if (l->members[i].loose > l->members[fullest].loose)
+			fullest = (member_index)i;
+	return l->members[fullest].loose > 0 ? fullest : MEMBER_NONE;
+}
+
 static void
 forget_incident(struct ledger *l, struct incident *incident)
 {
@@ -100,6 +114,8 @@ ledger_evicted(struct ledger *l, const struct node_id *author, const struct inci
 
 	if (member != MEMBER_NONE && l->members[member].held > 0)
 		l->members[member].held--;
+	if (member != MEMBER_NONE && l->members[member].loose > 0)
+		l->members[member].loose--;
 	if (l->held > 0)
 		l->held--;
 	/* What stands is never evicted, so nothing else points to one without entries. */

@@ -97,6 +97,13 @@ MUST_USE enum err ledger_apply(struct ledger *, const struct ledger_entry *);
  * incident goes with its last entry. */
 size_t ledger_held(const struct ledger *, member_index author);
 size_t ledger_held_total(const struct ledger *);
+/*
+ * Whose entries make room for one more of this author when there is no more in
+ * all: its own once they take its share (all members have the same), else
+ * those of who holds the most, and so more than its share.  Only what does not stand
+ * counts.  MEMBER_NONE: there is nothing to evict.
+ */
+member_index ledger_gives_way(const struct ledger *, member_index author);
 void ledger_evicted(struct ledger *, const struct node_id *author, const struct incident_id *);
 
 /*

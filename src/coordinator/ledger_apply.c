@@ -280,6 +280,7 @@ static void
 count_held(struct ledger *l, const struct ledger_entry *e)
 {
 	l->members[e->author].held++;
+	l->members[e->author].loose += !e->standing;
 	l->held++;
 }
 

@@ -13,6 +13,7 @@ struct member_word {
 	member_index accused; /* by it, first, of those whom it accused within LIMIT_RELAYED_MS */
 	uint64_t accused_ms;  /* 0: nobody */
 	size_t held;
+	size_t loose;         /* of them, what does not stand */
 	uint64_t released_ms;
 	uint8_t *release; /* the RELEASE certificate of that round, as an Envelope */
 	size_t release_bytes;

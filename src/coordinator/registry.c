@@ -277,23 +277,42 @@ registry_find_key_id(const struct registry *r, const uint8_t key_id[16])
 	return map_get(r->by_key_id, key_id);
 }
 
-/* The stranger that was silent longest gives its place away, if it was silent long enough. */
-static enum err
-replace_oldest(struct registry *r, const char *name, uint64_t now_ms, struct registry_node **out,
-    char dropped[LIMIT_NAME_BYTES + 1])
+/* IPv6 hosts have a whole network of 64 bits to choose their addresses from. */
+static bool
+same_source(const struct address *a, const struct address *b)
 {
-	struct registry_node *node;
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 6 ? 8 : 4) == 0;
+}
+
+/* The stranger (of an address, unless NULL) that was silent longest, and how many there are. */
+static size_t
+find_oldest(const struct registry *r, const struct address *from, size_t *count)
+{
+	size_t oldest = r->count;
+
+	*count = 0;
+	for (size_t i = r->members; i < r->count; i++) {
+		if (from != NULL && !same_source(&r->list[i]->from, from))
+			continue;
+		++*count;
+		if (oldest == r->count || r->list[i]->seen_ms < r->list[oldest]->seen_ms)
+			oldest = i;
+	}
+	return oldest;
+}
+
+/* It gives its place away, if it was silent long enough. */
+static enum err
+replace(struct registry *r, size_t oldest, const struct registry_call *call,
+    struct registry_node **out, char dropped[LIMIT_NAME_BYTES + 1])
+{
+	struct registry_node *node = r->list[oldest];
 	char key[LIMIT_NAME_BYTES];
-	size_t oldest = r->members;
 	enum err err;
 
-	for (size_t i = r->members; i < r->count; i++)
-		if (r->list[i]->seen_ms < r->list[oldest]->seen_ms)
-			oldest = i;
-	node = r->list[oldest];
-	if (node->seen_ms + LIMIT_STRANGER_MS > now_ms)
+	if (node->seen_ms + LIMIT_STRANGER_MS > call->now_ms)
 		return ERR_FULL;
-	if ((err = make_node(r, name, out)) != ERR_OK)
+	if ((err = make_node(r, call->name, out)) != ERR_OK)
 		return err;
 	memcpy(dropped, node->name, sizeof(node->name));
 	name_key(node->name, key);
@@ -305,16 +324,36 @@ replace_oldest(struct registry *r, const char *name, uint64_t now_ms, struct reg
 	return ERR_OK;
 }
 
-enum err
-registry_take(struct registry *r, const char *name, uint64_t now_ms, struct registry_node **out,
+/* Who makes up names fills its own share with them, and nobody else's. */
+static enum err
+take_stranger(struct registry *r, const struct registry_call *call, struct registry_node **out,
     char dropped[LIMIT_NAME_BYTES + 1])
 {
+	bool counts = call->from != NULL && !address_is_loopback(call->from);
+	size_t count, oldest;
+
+	if (counts) {
+		oldest = find_oldest(r, call->from, &count);
+		if (count >= LIMIT_STRANGERS_PER_ADDRESS)
+			return replace(r, oldest, call, out, dropped);
+	}
+	if (r->count - r->members < LIMIT_MEMBERS)
+		return append(r, call->name, out);
+	return replace(r, find_oldest(r, NULL, &count), call, out, dropped);
+}
+
+enum err
+registry_take(struct registry *r, const struct registry_call *call, struct registry_node **out,
+    char dropped[LIMIT_NAME_BYTES + 1])
+{
+	enum err err;
+
 	dropped[0] = '\0';
-	if ((*out = registry_find(r, name)) != NULL)
+	if ((*out = registry_find(r, call->name)) != NULL)
 		return ERR_OK;
-	if (r->count - r->members >= LIMIT_MEMBERS)
-		return replace_oldest(r, name, now_ms, out, dropped);
-	return append(r, name, out);
+	if ((err = take_stranger(r, call, out, dropped)) == ERR_OK && call->from != NULL)
+		(*out)->from = *call->from;
+	return err;
 }
 
 enum err

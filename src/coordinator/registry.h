@@ -37,6 +37,7 @@ struct registry_node {
 	struct public_key key;
 	uint8_t key_id[16];  /* node id; not enrolled: first 16 bytes of SHA-256(key) */
 
+	struct address from; /* a stranger's first word came from there; family 0: not known */
 	char address[REGISTRY_ADDRESS_BYTES + 1]; /* as registered; "": never */
 	uint64_t timestamp_s;
 	struct signature signature; /* of the registration */
@@ -78,12 +79,20 @@ struct registry_node *registry_find_key_id(const struct registry *, const uint8_
 size_t registry_zone_count(const struct registry *);
 void registry_zone_name(const struct registry *, size_t zone, char out[REGISTRY_ZONE_BYTES]);
 
+/* A word that came in: which name speaks, from where (NULL: not known), and when. */
+struct registry_call {
+	const char *name;
+	const struct address *from;
+	uint64_t now_ms;
+};
+
 /*
- * Finds or makes the node of that name.  FULL: LIMIT_MEMBERS strangers are
- * there and all were seen within LIMIT_STRANGER_MS; else the longest unseen
- * one gives way, and its name is written to dropped ("": none).
+ * Finds or makes the node of that name.  FULL: LIMIT_STRANGERS_PER_ADDRESS of
+ * its address, or LIMIT_MEMBERS strangers, are there and all of them were seen within
+ * LIMIT_STRANGER_MS; else the longest unseen one of them gives way, and its name is
+ * written to dropped ("": none).
  */
-MUST_USE enum err registry_take(struct registry *, const char *name, uint64_t now_ms,
+MUST_USE enum err registry_take(struct registry *, const struct registry_call *,
     struct registry_node **out, char dropped[LIMIT_NAME_BYTES + 1]);
 /*
  * A key has proven itself as this name's.  ERR_AUTHOR: the name belongs to another key, or the

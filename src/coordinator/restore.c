@@ -21,12 +21,13 @@ static void
 restore_node(void *context, const struct store_node *kept)
 {
 	struct restoring *r = context;
+	const struct registry_call call = { .name = kept->name, .now_ms = r->c->started_ms };
 	char dropped[LIMIT_NAME_BYTES + 1];
 	struct registry_node *node;
 
 	if (r->err != ERR_OK || !registry_is_name(kept->name) ||
 	    strlen(kept->address) > REGISTRY_ADDRESS_BYTES ||
-	    registry_take(r->c->registry, kept->name, r->c->started_ms, &node, dropped) != ERR_OK)
+	    registry_take(r->c->registry, &call, &node, dropped) != ERR_OK)
 		return;
 	/* An enrolment made since then goes before who came first. */
 	if (registry_prove(r->c->registry, node, &kept->key) != ERR_OK)

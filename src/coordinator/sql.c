@@ -28,9 +28,6 @@ static const char *const statements_sql[STATEMENT_COUNT] = {
 	[EVICT_AUTHOR] = "DELETE FROM entry WHERE number IN (SELECT number FROM entry"
 	                 " WHERE standing=0 AND author=?1 ORDER BY number LIMIT ?2)"
 	                 " RETURNING author,incident",
-	[EVICT_ANY] = "DELETE FROM entry WHERE number IN (SELECT number FROM entry"
-	              " WHERE standing=0 ORDER BY number LIMIT ?1)"
-	              " RETURNING author,incident",
 	[DROP_ENTRY] = "DELETE FROM entry WHERE hash=?1",
 	[EACH_ENTRY] = "SELECT hash,author,time_ms,standing,envelope,incident,coalesce((SELECT"
 	               " i.number FROM incident i WHERE i.id=entry.incident),0)"

@@ -104,7 +104,7 @@ MUST_USE enum err store_each_of_incident(struct store *, const struct incident_i
 /* All of them that stand, in that order. */
 MUST_USE enum err store_each_standing(struct store *, const struct incident_id *,
     void (*fn)(void *context, const struct store_entry *), void *context);
-/* Up to `most` of the oldest that do not stand, of one author or (NULL) of all; fn hears of each. */
+/* Up to `most` of the oldest of one author that do not stand; fn hears of each. */
 MUST_USE enum err store_evict_entries(struct store *, const struct node_id *author, size_t most,
     void (*fn)(void *context, const struct node_id *author, const struct incident_id *),
     void *context);

@@ -88,13 +88,10 @@ store_evict_entries(struct store *s, const struct node_id *author, size_t most,
     void (*fn)(void *, const struct node_id *, const struct incident_id *), void *context)
 {
 	struct store_gone rows = { fn, context };
-	enum statement_id id = author != NULL ? EVICT_AUTHOR : EVICT_ANY;
-	int at = 1;
 
-	if (author != NULL)
-		sql_bind_bytes(s->statements[id], at++, author->bytes, sizeof(author->bytes));
-	sql_bind_number(s->statements[id], at, most);
-	return sql_each(s, id, store_entry_gone, &rows);
+	sql_bind_bytes(s->statements[EVICT_AUTHOR], 1, author->bytes, sizeof(author->bytes));
+	sql_bind_number(s->statements[EVICT_AUTHOR], 2, most);
+	return sql_each(s, EVICT_AUTHOR, store_entry_gone, &rows);
 }
 
 enum err

@@ -332,6 +332,40 @@ a_damaged_entry_changes_nothing(void **state)
 	ledger_free(l);
 }
 
+/* count receipts of one author, of one incident. */
+static void
+fill(struct ledger *l, member_index author, size_t count)
+{
+	static struct ledger_entry entry;
+
+	assert_ok(ledger_check(l, receipt(mesh_at(&mesh, author), 5, 1, bytes[0]), &entry));
+	for (size_t i = 0; i < count; i++)
+		assert_ok(ledger_apply(l, &entry));
+}
+
+/* When there is no more room, who took more than its share makes it, and who floods makes its own. */
+static void
+a_flood_pushes_out_its_own(void **state)
+{
+	const size_t share = LIMIT_HELD_OBJECTS / HEADS;
+	struct ledger *l;
+
+	(void)state;
+	assert_ok(ledger_new(crypto_sodium(), mesh.roster, &l));
+	assert_int_equal(ledger_gives_way(l, mesh_at(&mesh, 1)->index), MEMBER_NONE);
+	/* What stands never goes. */
+	assert_ok(
+	    give(l, self_report(mesh_at(&mesh, 1), SELF_REPORT_CONFESSION, NOW_MS, bytes[0])));
+	assert_int_equal(ledger_gives_way(l, mesh_at(&mesh, 1)->index), MEMBER_NONE);
+	fill(l, 2, share + 2);
+	fill(l, 3, share + 1);
+	fill(l, 4, 10);
+	assert_int_equal(ledger_gives_way(l, mesh_at(&mesh, 3)->index), mesh_at(&mesh, 3)->index);
+	assert_int_equal(ledger_gives_way(l, mesh_at(&mesh, 4)->index), mesh_at(&mesh, 2)->index);
+	assert_int_equal(ledger_gives_way(l, mesh_at(&mesh, 5)->index), mesh_at(&mesh, 2)->index);
+	ledger_free(l);
+}
+
 int
 main(void)
 {
@@ -345,6 +379,7 @@ main(void)
 		cmocka_unit_test(a_statement_marks_its_witness_for_a_while),
 		cmocka_unit_test(witnesses_that_agree_restrict),
 		cmocka_unit_test(a_damaged_entry_changes_nothing),
+		cmocka_unit_test(a_flood_pushes_out_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

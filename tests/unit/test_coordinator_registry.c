@@ -14,7 +14,8 @@ take(struct registry *r, const char *name, uint64_t now_ms)
 	char dropped[LIMIT_NAME_BYTES + 1];
 	struct registry_node *node;
 
-	assert_ok(registry_take(r, name, now_ms, &node, dropped));
+	assert_ok(registry_take(
+	    r, &(struct registry_call){ .name = name, .now_ms = now_ms }, &node, dropped));
 	return node;
 }
 
@@ -84,6 +85,7 @@ a_nonce_counts_once_and_their_number_is_bounded(void **state)
 static void
 strangers_give_way_only_when_long_unseen(void **state)
 {
+	struct registry_call late = { .name = "late" };
 	char name[32], dropped[LIMIT_NAME_BYTES + 1];
 	struct registry_node *node;
 	struct registry *r;
@@ -94,11 +96,54 @@ strangers_give_way_only_when_long_unseen(void **state)
 		snprintf(name, sizeof(name), "stranger-%u", i);
 		take(r, name, 1000)->seen_ms = 1000 + i;
 	}
-	assert_err(ERR_FULL, registry_take(r, "late", LIMIT_STRANGER_MS, &node, dropped));
-	assert_ok(registry_take(r, "late", LIMIT_STRANGER_MS + 2000, &node, dropped));
+	late.now_ms = LIMIT_STRANGER_MS;
+	assert_err(ERR_FULL, registry_take(r, &late, &node, dropped));
+	late.now_ms = LIMIT_STRANGER_MS + 2000;
+	assert_ok(registry_take(r, &late, &node, dropped));
 	assert_string_equal(dropped, "stranger-0");
 	assert_null(registry_find(r, "stranger-0"));
 	assert_int_equal(registry_count(r), LIMIT_MEMBERS);
+	registry_free(r);
+}
+
+/* Who makes up names from one address (or from all of a network) leaves the others' places alone. */
+static void
+an_address_has_a_share_of_strangers(void **state)
+{
+	struct address from = { .family = 6, .bytes = { 0x20, 1, 0xd, 0xb8 } }, loopback;
+	char name[32], dropped[LIMIT_NAME_BYTES + 1];
+	struct registry_call call = { .name = name, .from = &from, .now_ms = 1000 };
+	struct registry_node *node;
+	struct registry *r;
+
+	(void)state;
+	assert_ok(registry_new(NULL, &r));
+	take(r, "somebody", 1)->seen_ms = 1;
+	for (uint32_t i = 0; i < LIMIT_STRANGERS_PER_ADDRESS; i++) {
+		snprintf(name, sizeof(name), "made-up-%u", i);
+		from.bytes[15] = (uint8_t)i;
+		assert_ok(registry_take(r, &call, &node, dropped));
+		node->seen_ms = 1000;
+	}
+	strcpy(name, "one-more");
+	assert_err(ERR_FULL, registry_take(r, &call, &node, dropped));
+	from.bytes[7] = 1; /* another network */
+	assert_ok(registry_take(r, &call, &node, dropped));
+	assert_string_equal(dropped, "");
+	/* Its own make room once they were silent, though somebody else was silent for longer. */
+	from.bytes[7] = 0;
+	strcpy(name, "later");
+	call.now_ms = LIMIT_STRANGER_MS + 2000;
+	assert_ok(registry_take(r, &call, &node, dropped));
+	assert_string_equal(dropped, "made-up-0");
+	/* Behind a proxy on this host are many. */
+	assert_true(address_parse("127.0.0.1", &loopback));
+	call.from = &loopback;
+	for (uint32_t i = 0; i <= LIMIT_STRANGERS_PER_ADDRESS; i++) {
+		snprintf(name, sizeof(name), "proxied-%u", i);
+		assert_ok(registry_take(r, &call, &node, dropped));
+	}
+	assert_non_null(registry_find(r, "somebody"));
 	registry_free(r);
 }
 
@@ -127,6 +172,7 @@ main(void)
 		cmocka_unit_test(enrolled_names_have_enrolled_keys),
 		cmocka_unit_test(a_nonce_counts_once_and_their_number_is_bounded),
 		cmocka_unit_test(strangers_give_way_only_when_long_unseen),
+		cmocka_unit_test(an_address_has_a_share_of_strangers),
 		cmocka_unit_test(names_are_names),
 	};
 
