@@ -11,10 +11,15 @@ struct voice {
 	size_t group;
 };
 
-/* What does this witness say?  Its oldest fresh accusation, whoever else it names. */
+/*
+ * What does this witness say?  Its oldest fresh accusation, whoever else it
+ * names; nothing once it is convicted by a Proof, while its word is struck off.
+ */
 static member_index
 live_accusation(const struct core *c, member_index witness)
 {
+	if (peer_of(c, witness)->incident.proof != NULL)
+		return MEMBER_NONE;
 	for (const struct object *o = peer_of(c, witness)->incident.said; o != NULL;
 	     o = o->next_said)
 		if (o->fresh_until_ms > c->now_ms)

@@ -112,6 +112,49 @@ two_bodies_convict(void **unused)
 	world_free(w);
 }
 
+/*
+ * While the culprit's accusations are struck off one by one, none of them takes
+ * the place of the oldest: nobody is restricted on the word of who is convicted.
+ */
+static void
+what_is_struck_off_accuses_nobody(void **unused)
+{
+	(void)unused;
+	for (uint32_t variant = 0; variant < 8; variant++) {
+		/* Ten heads, so k = 3, of which five are up: no certificate hides what L1 does. */
+		struct world_config config = {
+			.count = 10, .seed = variant, .policy = POLICY_ATTRIBUTE
+		};
+		struct world *w = world_new(&config);
+
+		for (size_t i = 0; i < 5; i++)
+			world_start(w, i);
+		world_settle(w);
+		w->nodes[CULPRIT].liar = true;
+		world_touch_from(w, 0, 4);
+		world_touch_from(w, 2, 4);
+		world_run(w, 100);
+		/* It accuses c and d before e. */
+		for (uint64_t sequence = 1; sequence <= 3; sequence++)
+			for (size_t i = 0; i < 5; i++)
+				if (i != CULPRIT)
+					tell(w, i, statement(w, sequence + 1, variant), sequence);
+		world_run(w, 100);
+		assert_int_equal(world_view(w, 3, 4).statements, 3);
+		assert_false(world_view(w, 3, 4).restricted);
+		tell(w, 0, statement(w, 2, variant + 1), 1);
+		world_run(w, 2000);
+		for (size_t i = 0; i < 5; i++) {
+			if (i == CULPRIT)
+				continue;
+			assert_true(world_view(w, i, CULPRIT).proven);
+			assert_int_equal(world_view(w, i, 4).statements, 2);
+			assert_false(world_view(w, i, 4).restricted);
+		}
+		world_free(w);
+	}
+}
+
 /* The next entry names another predecessor than the one that is held. */
 static void
 a_broken_chain_convicts(void **unused)
@@ -483,6 +526,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_bodies_convict),
+		cmocka_unit_test(what_is_struck_off_accuses_nobody),
 		cmocka_unit_test(a_broken_chain_convicts),
 		cmocka_unit_test(a_split_by_precautions_heals),
 		cmocka_unit_test(a_culprits_precaution_counts_for_nobody),
