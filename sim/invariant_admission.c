@@ -441,10 +441,13 @@ admission_step(struct sim *s, size_t host)
 			violated(s, 1, "n%zu cuts n%zu, who is not quarantined, without an end",
 			    host, i);
 		restricted += v.restricted;
+		if (v.restricted && !w->given[i].restricted)
+			restrict_begins(s, host, (member_index)i);
+		w->given[i].restricted = v.restricted;
 		cuts += h->kernel[i] >= STRENGTH_CUT && !v.restricted;
 	}
-	/* Within a day, as every run is. */
-	if (precautions > limit)
+	/* Those of other days stand beside them. */
+	if (precautions > limit && s->now_ms < LIMIT_PRECAUTION_MS)
 		violated(s, 1, "n%zu lets %zu precautions stand", host, precautions);
 	if (restricted > cap)
 		violated(s, 1, "n%zu restricts %zu members", host, restricted);
@@ -480,6 +483,7 @@ admission_booted(struct sim *s, size_t host)
 		g->condemned_ms = (g->held & REASONS_CONDEMN) != 0 ? 0 : UINT64_MAX;
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;
+		g->restricted = false;
 	}
 	w->local_cap = 0;
 	w->stepped_ms = s->now_ms;

@@ -4,6 +4,7 @@
  * disks, with as little as can be of what a core says about itself.
  *
  *  1  who is held quarantined, is so for a reason         invariant_isolation.c
+ *     and L1 on the word of k within a minute            invariant_restrict.c
  *  2  nobody honest is convicted by a tolerable minority  invariant_votes.c
  *  3  one ballot an identity in a certificate             ledger.c
  *  4  one epoch, one window in a certificate              ledger.c

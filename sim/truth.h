@@ -38,6 +38,7 @@ struct given {
 	uint64_t cut_ms;  /* its own eyes allow a cut until then */
 	/* Since it booted, as its disk and its actions show (invariant_admission.c). */
 	uint32_t over;       /* rounds below are over */
+	bool restricted;     /* L1, by the host's own account */
 	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
 	uint64_t condemned_ms; /* it took the first that condemns it then; UINT64_MAX: none */
@@ -148,6 +149,8 @@ void admission_draft(struct sim *, size_t host, const struct entry *);
 void admission_enforced(struct sim *, size_t host, const struct core_action *);
 void admission_step(struct sim *, size_t host);
 void admission_booted(struct sim *, size_t host);
+/* It tells that it restricts a member from now on. */
+void restrict_begins(struct sim *, size_t host, member_index);
 /* A host was brought an entry that contradicts one that it holds: the Proof follows. */
 void fork_delivered(struct sim *, size_t host, const struct payload *);
 void fork_step(struct sim *, size_t host);
