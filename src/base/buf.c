@@ -13,12 +13,6 @@ buf_in_init(struct buf_in *b, const uint8_t *data, size_t size_bytes)
 	b->err = ERR_OK;
 }
 
-size_t
-buf_left(const struct buf_in *b)
-{
-	return b->err == ERR_OK ? (size_t)(b->end - b->at) : 0;
-}
-
 void
 buf_in_fail(struct buf_in *b, enum err err)
 {
@@ -26,23 +20,8 @@ buf_in_fail(struct buf_in *b, enum err err)
 		b->err = err;
 }
 
-const uint8_t *
-buf_take(struct buf_in *b, size_t size_bytes)
-{
-	const uint8_t *taken = b->at;
-
-	if (b->err != ERR_OK)
-		return NULL;
-	if (size_bytes > (size_t)(b->end - b->at)) {
-		b->err = ERR_TRUNCATED;
-		return NULL;
-	}
-	b->at += size_bytes;
-	return taken;
-}
-
 uint64_t
-buf_take_varint(struct buf_in *b)
+buf_take_long_varint(struct buf_in *b)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;
@@ -81,12 +60,6 @@ buf_out_init(struct buf_out *b, uint8_t *data, size_t room_bytes)
 	b->err = ERR_OK;
 }
 
-size_t
-buf_used(const struct buf_out *b)
-{
-	return (size_t)(b->at - b->start);
-}
-
 void
 buf_out_fail(struct buf_out *b, enum err err)
 {
@@ -120,7 +93,7 @@ varint_encode(uint64_t value, uint8_t out[VARINT_BYTES])
 }
 
 void
-buf_put_varint(struct buf_out *b, uint64_t value)
+buf_put_long_varint(struct buf_out *b, uint64_t value)
 {
 	uint8_t bytes[VARINT_BYTES];
 
@@ -144,28 +117,4 @@ buf_insert_varint(struct buf_out *b, size_t position, uint64_t value)
 	memmove(b->start + position + size, b->start + position, tail);
 	memcpy(b->start + position, bytes, size);
 	b->at += size;
-}
-
-void
-buf_store_u32(uint8_t out[4], uint32_t value)
-{
-	for (unsigned i = 0; i < 4; i++)
-		out[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-void
-buf_store_u64(uint8_t out[8], uint64_t value)
-{
-	for (unsigned i = 0; i < 8; i++)
-		out[i] = (uint8_t)(value >> (56 - 8 * i));
-}
-
-uint64_t
-buf_load_u64(const uint8_t bytes[8])
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < 8; i++)
-		value = value << 8 | bytes[i];
-	return value;
 }

@@ -75,7 +75,7 @@ is_known(struct core *c, struct arrival *a)
 
 	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK ||
 	    (kind != ENTRY_CERTIFICATE && kind != ENTRY_PROOF) ||
-	    entry_decode(a->envelope.body, &a->entry) != ERR_OK)
+	    entry_decode_rest(a->envelope.body, &header, kind, &a->entry) != ERR_OK)
 		return false;
 	objects_key(&c->objects, &a->entry, &key);
 	if (kind == ENTRY_CERTIFICATE ? !rounds_is_known(c, &a->entry)

@@ -90,7 +90,7 @@ entry_verify(const struct crypto *crypto, const struct roster *roster,
 	    !crypto->verify(crypto->context, &member->key, DOMAIN_ENTRY, envelope->body.data,
 	        envelope->body.size_bytes, &envelope->signature))
 		return ERR_SIGNATURE;
-	return entry_decode(envelope->body, out);
+	return entry_decode_rest(envelope->body, &header, kind, out);
 }
 
 void

@@ -231,6 +231,9 @@ MUST_USE enum err entry_peek(struct span body, struct entry_header *out, enum en
  * UNKNOWN_FIELD, RANGE, OVERSIZE.
  */
 MUST_USE enum err entry_decode(struct span body, struct entry *out);
+/* The same of a body whose header and kind entry_peek() gave. */
+MUST_USE enum err entry_decode_rest(struct span body, const struct entry_header *,
+    enum entry_kind, struct entry *out);
 /* Canonical bytes.  *size_bytes in: room, out: used.  ERR_OVERSIZE, ERR_RANGE. */
 MUST_USE enum err entry_encode(const struct entry *, uint8_t *out, size_t *size_bytes);
 

@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <string.h>
 #include "core/message.h"
 #include "core/message_check.h"
@@ -416,8 +417,62 @@ entry_peek(struct span body, struct entry_header *out, enum entry_kind *kind)
 	return err;
 }
 
+/* What of an entry of this kind means something: to copy the rest would take longest of all. */
+static size_t
+used_bytes(enum entry_kind kind)
+{
+	size_t payload = 0;
+
+	switch (kind) {
+	case ENTRY_STATEMENT:
+		payload = sizeof(struct statement);
+		break;
+	case ENTRY_VERDICT:
+		payload = sizeof(struct verdict);
+		break;
+	case ENTRY_SELF_REPORT:
+		payload = sizeof(struct self_report);
+		break;
+	case ENTRY_PROOF:
+		payload = sizeof(struct proof);
+		break;
+	case ENTRY_CERTIFICATE:
+		payload = sizeof(struct certificate);
+		break;
+	case ENTRY_RELEASE:
+		payload = sizeof(struct release);
+		break;
+	case ENTRY_INDICATOR:
+		payload = sizeof(struct indicator);
+		break;
+	case ENTRY_RECEIPT:
+		payload = sizeof(struct receipt);
+		break;
+	case ENTRY_HELLO:
+		payload = sizeof(struct hello);
+		break;
+	case ENTRY_PING:
+		payload = sizeof(struct ping);
+		break;
+	case ENTRY_SYNC_BUCKETS:
+		payload = sizeof(struct sync_buckets);
+		break;
+	case ENTRY_SYNC_ITEMS:
+		payload = sizeof(struct sync_items);
+		break;
+	case ENTRY_ROSTER_ASK:
+		payload = sizeof(struct roster_ask);
+		break;
+	case ENTRY_ROSTER_PART:
+		payload = sizeof(struct roster_part);
+		break;
+	}
+	return offsetof(struct entry, statement) + payload;
+}
+
 enum err
-entry_decode(struct span body, struct entry *out)
+entry_decode_rest(
+    struct span body, const struct entry_header *header, enum entry_kind kind, struct entry *out)
 {
 	struct entry entry;
 	struct span payload;
@@ -425,20 +480,29 @@ entry_decode(struct span body, struct entry *out)
 	bool present;
 	enum err err;
 
-	if (body.size_bytes > LIMIT_BODY_BYTES)
-		return ERR_OVERSIZE;
+	entry.header = *header;
+	entry.kind = kind;
 	wire_in_init(&w, body);
-	if ((err = read_header(&w, &entry.header, &entry.kind)) != ERR_OK)
-		return err;
-	payload = wire_message(&w, entry.kind, &present);
+	(void)wire_message(&w, 1, &present);
+	payload = wire_message(&w, kind, &present);
 	/* A second payload is a field too many, whatever its number. */
 	if (wire_peek(&w) != 0)
 		wire_fail(
 		    &w, wire_peek(&w) > ENTRY_ROSTER_PART ? ERR_UNKNOWN_FIELD : ERR_MALFORMED);
 	if ((err = wire_end(&w)) != ERR_OK)
 		return err;
-	if ((err = read_payload(payload, entry.header.sequence == 0, &entry)) != ERR_OK)
+	if ((err = read_payload(payload, header->sequence == 0, &entry)) != ERR_OK)
 		return err;
-	*out = entry;
+	memcpy(out, &entry, used_bytes(kind));
 	return ERR_OK;
+}
+
+enum err
+entry_decode(struct span body, struct entry *out)
+{
+	struct entry_header header;
+	enum entry_kind kind;
+	enum err err = entry_peek(body, &header, &kind);
+
+	return err == ERR_OK ? entry_decode_rest(body, &header, kind, out) : err;
 }

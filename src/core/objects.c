@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "core/objects.h"
 #include "core/proof.h"
 
@@ -446,16 +447,6 @@ objects_expect(const struct objects *s, member_index author)
 	__builtin_prefetch(&s->newest[author]);
 }
 
-static uint64_t
-first_bytes(const struct hash *h)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < 8; i++)
-		value = value << 8 | h->bytes[i];
-	return value;
-}
-
 /* SHA-256 over the bucket's keys in ascending order; an empty bucket is 0. */
 static void
 refresh(struct objects *s, struct bucket *b)
@@ -475,7 +466,7 @@ refresh(struct objects *s, struct bucket *b)
 		memcpy(keys + i * sizeof(hash.bytes), b->list[i]->key.bytes, sizeof(hash.bytes));
 	s->crypto->sha256(
 	    s->crypto->context, DOMAIN_BUCKET, keys, b->count * sizeof(hash.bytes), &hash);
-	b->digest = first_bytes(&hash);
+	b->digest = buf_load_u64(hash.bytes);
 	free(keys);
 }
 
@@ -492,13 +483,13 @@ objects_digests(struct objects *s, uint64_t out[LIMIT_SYNC_BUCKETS])
 uint64_t
 objects_root_of(const struct objects *s, const uint64_t digests[LIMIT_SYNC_BUCKETS])
 {
-	uint8_t bytes[LIMIT_SYNC_BUCKETS * 8], *at = bytes;
+	uint8_t bytes[LIMIT_SYNC_BUCKETS * 8];
 	struct hash hash;
 
 	for (size_t i = 0; i < LIMIT_SYNC_BUCKETS; i++)
-		at = put_integer(at, digests[i], 8);
+		buf_store_u64(bytes + 8 * i, digests[i]);
 	s->crypto->sha256(s->crypto->context, DOMAIN_ROOT, bytes, sizeof(bytes), &hash);
-	return first_bytes(&hash);
+	return buf_load_u64(hash.bytes);
 }
 
 uint64_t

@@ -104,7 +104,8 @@ receive_item(struct core *c, member_index from, struct span bytes)
 
 /* Link messages are not signed: the link is. */
 static enum err
-receive_link_message(struct core *c, member_index from, const struct envelope *envelope)
+receive_link_message(struct core *c, member_index from, const struct envelope *envelope,
+    const struct entry_header *header, enum entry_kind kind)
 {
 	struct entry e;
 	enum err err;
@@ -114,7 +115,7 @@ receive_link_message(struct core *c, member_index from, const struct envelope *e
 		return ERR_BUDGET;
 	if (envelope->is_signed)
 		return ERR_MALFORMED;
-	if ((err = entry_decode(envelope->body, &e)) != ERR_OK)
+	if ((err = entry_decode_rest(envelope->body, header, kind, &e)) != ERR_OK)
 		return err;
 	if (memcmp(&e.header.mesh, roster_mesh(c->roster), sizeof(e.header.mesh)) != 0)
 		return ERR_MESH;
@@ -169,7 +170,7 @@ receive_message(struct core *c, member_index from, struct span bytes)
 		return;
 	}
 	if (err == ERR_OK)
-		err = receive_link_message(c, from, &envelope);
+		err = receive_link_message(c, from, &envelope, &header, kind);
 	if (err != ERR_OK)
 		refuse(c, from, MEMBER_NONE, VIA_LINK, err);
 }

@@ -274,13 +274,24 @@ size_t
 wire_open(struct buf_out *b, uint32_t number)
 {
 	put_tag(b, number, TYPE_BYTES);
+	/* The place of a short length; nearly all are. */
+	buf_put_varint(b, 0);
 	return buf_used(b);
 }
 
 void
 wire_close(struct buf_out *b, size_t opened)
 {
-	buf_insert_varint(b, opened, buf_used(b) - opened);
+	size_t size_bytes = buf_used(b) - opened;
+
+	if (b->err != ERR_OK)
+		return;
+	if (size_bytes < 0x80) {
+		b->start[opened - 1] = (uint8_t)size_bytes;
+		return;
+	}
+	b->start[opened - 1] = (uint8_t)(size_bytes | 0x80);
+	buf_insert_varint(b, opened, size_bytes >> 7);
 }
 
 void
