@@ -1,3 +1,4 @@
+#include <string.h>
 #include "sim/digest.h"
 
 #define ODD_1 0x9e3779b97f4a7c15ULL
@@ -14,37 +15,35 @@ digest_mix(uint64_t a, uint64_t b)
 
 /* Little-endian, whatever the machine. */
 static uint64_t
-load(const uint8_t *p, size_t size_bytes)
+load(const uint8_t *p)
 {
-	uint64_t word = 0;
-
-	if (size_bytes >= 8)
-		return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
-		       (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
-		       (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
-	for (size_t i = 0; i < size_bytes; i++)
-		word |= (uint64_t)p[i] << 8 * i;
-	return word;
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+	       (uint64_t)p[7] << 56;
 }
 
 struct lanes {
 	uint64_t a, b;
 };
 
+static void
+mix_in(struct lanes *l, uint64_t x, uint64_t y)
+{
+	l->a = digest_mix(l->a ^ x, y);
+	l->b = digest_mix(l->b ^ y, x + ODD_3);
+}
+
 static struct lanes
 absorb(uint64_t seed, const uint8_t *data, size_t size_bytes)
 {
 	struct lanes l = { seed ^ ODD_3, seed + size_bytes };
+	uint8_t last[16] = { 0 };
 
-	for (; size_bytes > 0;) {
-		size_t first = size_bytes < 8 ? size_bytes : 8;
-		size_t second = size_bytes - first < 8 ? size_bytes - first : 8;
-		uint64_t x = load(data, first), y = load(data + first, second);
-
-		l.a = digest_mix(l.a ^ x, y);
-		l.b = digest_mix(l.b ^ y, x + ODD_3);
-		data += first + second;
-		size_bytes -= first + second;
+	for (; size_bytes >= sizeof(last); size_bytes -= sizeof(last), data += sizeof(last))
+		mix_in(&l, load(data), load(data + 8));
+	if (size_bytes > 0) {
+		memcpy(last, data, size_bytes);
+		mix_in(&l, load(last), load(last + 8));
 	}
 	return l;
 }

@@ -156,7 +156,8 @@ find_records(struct sim *s, struct payload *p, struct span bytes)
 	if (envelope_parse(bytes.data, bytes.size_bytes, &envelope) != ERR_OK ||
 	    entry_peek(envelope.body, &header, &kind) != ERR_OK)
 		return;
-	if (kind == ENTRY_SYNC_ITEMS && entry_decode(envelope.body, &e) == ERR_OK) {
+	if (kind == ENTRY_SYNC_ITEMS &&
+	    entry_decode_rest(envelope.body, &header, kind, &e) == ERR_OK) {
 		items = e.sync_items.items;
 		count = e.sync_items.count;
 	} else if (entry_is_link_message(kind))

@@ -320,7 +320,8 @@ ledger_enter(struct ledger *l, struct span bytes, uint64_t now_ms)
 	    memcmp(&header.mesh, &l->authority->mesh, sizeof(header.mesh)) == 0 &&
 	    is_signed_by(l, r->author, DOMAIN_ENTRY, envelope.body, &envelope.signature);
 	r->epochs = l->authority->epoch_count;
-	r->valid = r->signed_well && entry_decode(envelope.body, &entry) == ERR_OK &&
+	r->valid = r->signed_well &&
+	           entry_decode_rest(envelope.body, &header, kind, &entry) == ERR_OK &&
 	           examine(l, r, &entry);
 	add(l, r);
 	return r;
