@@ -95,9 +95,6 @@ hand_to_one(struct sim *s, size_t from)
 void
 rosters_change(struct sim *s, struct prng *prng)
 {
-	/* What was decided in an epoch that is forgotten nobody can prove any more. */
-	if (s->authority->epoch_count == LIMIT_EPOCHS)
-		return;
 	switch (prng_below(prng, 8)) {
 	case 0:
 	case 1:

@@ -21,7 +21,6 @@
 #define LIMIT_ROSTER_BYTES    (8 * 1024 * 1024)
 #define LIMIT_FULL_MESH       64          /* members; rings above */
 #define LIMIT_RINGS           10          /* a member has at most two links on each */
-#define LIMIT_EPOCHS          64          /* kept in a roster */
 #define LIMIT_REASON_BYTES    512         /* of a Release */
 #define LIMIT_ROSTER_PART_BYTES (48 * 1024)
 #define LIMIT_ROSTER_RECORD_BYTES (256 * 1024) /* an epoch of LIMIT_MEMBERS */

@@ -9,7 +9,6 @@
 
 #define DAY_MS (24ULL * 60 * 60 * 1000)
 
-/* In any epoch that the roster still knows. */
 static bool
 was_ever_listed(const struct roster *roster, member_index m)
 {
@@ -24,10 +23,7 @@ was_ever_listed(const struct roster *roster, member_index m)
 static bool
 is_founder(const struct roster *roster, member_index m)
 {
-	const struct epoch *first = roster_epoch(roster, 1);
-
-	/* Long after, probation is over for everybody who was there. */
-	return first == NULL || epoch_has(first, m);
+	return epoch_has(roster_epoch(roster, 1), m);
 }
 
 static uint64_t

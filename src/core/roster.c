@@ -178,6 +178,7 @@ roster_free(struct roster *r)
 		return;
 	for (size_t i = 0; i < r->epoch_count; i++)
 		epoch_free(r->epochs[i]);
+	free(r->epochs);
 	free(r->bytes);
 	free(r->records);
 	free(r->names);
@@ -217,11 +218,8 @@ roster_current(const struct roster *r)
 const struct epoch *
 roster_epoch(const struct roster *r, uint64_t number)
 {
-	uint64_t oldest = r->epochs[0]->number;
-
-	/* Without a gap, so the distance is the place. */
-	return number >= oldest && number - oldest < r->epoch_count ? r->epochs[number - oldest]
-	                                                            : NULL;
+	/* From 1 without a gap, so the number is the place. */
+	return number >= 1 && number <= r->epoch_count ? r->epochs[number - 1] : NULL;
 }
 
 /* ---- members -------------------------------------------------------------- */

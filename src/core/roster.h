@@ -38,9 +38,9 @@ struct roster; /* opaque */
  * nonces, no id, key or name twice but in a renewal (same id, key, nonce,
  * name, role and group, a higher incarnation, which takes the earlier one's
  * place), epochs numbered from 1 without a gap, each naming the hash of the
- * one before, its members all enrolled nodes.  At least one epoch; of more
- * than LIMIT_EPOCHS the oldest are forgotten.  An address may be shared by
- * members: then it identifies none of them.  Copies the bytes.
+ * one before, its members all enrolled nodes.  At least one epoch; all are
+ * kept, for what was decided in one may stand as long as the mesh.  An address
+ * may be shared by members: then it identifies none of them.  Copies the bytes.
  * Errors: MALFORMED, UNKNOWN_FIELD, SIGNATURE, MESH, RANGE, OVERSIZE, NOMEM.
  * The caller owns *out.
  */
@@ -61,7 +61,7 @@ const char *roster_mesh_name(const struct roster *);
 
 /* The newest. */
 const struct epoch *roster_current(const struct roster *);
-/* NULL: not known (any more, or yet). */
+/* NULL: not known (yet). */
 const struct epoch *roster_epoch(const struct roster *, uint64_t number);
 
 /*

@@ -24,8 +24,9 @@ struct roster {
 	size_t count;
 	char *names; /* what the records' names point into */
 	size_t names_used;
-	struct epoch *epochs[LIMIT_EPOCHS]; /* ascending; the last is the current one */
+	struct epoch **epochs; /* all there were: [0] is number 1; the last is the current one */
 	size_t epoch_count;
+	size_t epoch_room;
 	struct lookup by_id;      /* item: member */
 	struct lookup by_name;    /* item: member */
 	struct lookup by_key;     /* item: member */

@@ -273,16 +273,22 @@ read_epoch_body(struct parser *p, struct span body, struct epoch *e)
 	return follows(p->roster, e->number, &before) ? ERR_OK : ERR_RANGE;
 }
 
-/* Into the list; the oldest makes room. */
-static void
-keep_epoch(struct roster *r, struct epoch *e)
+/* Room for so many.  What bounds them is LIMIT_ROSTER_BYTES: a record is larger than what is kept of it. */
+static enum err
+make_room(struct roster *r, size_t count)
 {
-	if (r->epoch_count == LIMIT_EPOCHS) {
-		epoch_free(r->epochs[0]);
-		r->epoch_count--;
-		memmove(&r->epochs[0], &r->epochs[1], r->epoch_count * sizeof(*r->epochs));
-	}
-	r->epochs[r->epoch_count++] = e;
+	size_t room = r->epoch_room == 0 ? 4 : r->epoch_room;
+	struct epoch **grown;
+
+	while (room < count)
+		room *= 2;
+	if (room == r->epoch_room)
+		return ERR_OK;
+	if ((grown = reallocarray(r->epochs, room, sizeof(struct epoch *))) == NULL)
+		return ERR_NOMEM;
+	r->epochs = grown;
+	r->epoch_room = room;
+	return ERR_OK;
 }
 
 static enum err
@@ -294,6 +300,8 @@ read_epoch(struct parser *p, struct span record)
 
 	if ((err = open_record(p, record, DOMAIN_EPOCH, &body)) != ERR_OK)
 		return err;
+	if ((err = make_room(p->roster, p->roster->epoch_count + 1)) != ERR_OK)
+		return err;
 	if ((err = epoch_new(p->roster->count, &e)) != ERR_OK)
 		return err;
 	if ((err = read_epoch_body(p, body, e)) != ERR_OK) {
@@ -301,7 +309,7 @@ read_epoch(struct parser *p, struct span record)
 		return err;
 	}
 	p->crypto->sha256(p->crypto->context, "", body.data, body.size_bytes, &e->hash);
-	keep_epoch(p->roster, e);
+	p->roster->epochs[p->roster->epoch_count++] = e;
 	return ERR_OK;
 }
 
@@ -359,6 +367,8 @@ copy_old(struct roster *r, const struct roster *old)
 	r->count = old->count;
 	for (size_t i = 0; i < r->count; i++)
 		r->records[i].name = r->names + (old->records[i].name - old->names);
+	if ((err = make_room(r, old->epoch_count)) != ERR_OK)
+		return err;
 	for (size_t i = 0; i < old->epoch_count; i++) {
 		if ((err = epoch_copy(old->epochs[i], &r->epochs[i])) != ERR_OK)
 			return err;

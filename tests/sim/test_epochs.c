@@ -88,6 +88,43 @@ a_certificate_outlives_its_epoch(void **unused)
 	world_free(w);
 }
 
+/*
+ * A hundred epochs later a certificate and a confession still hold: after a
+ * restart, and for whom they reach only then.
+ */
+static void
+decisions_outlive_a_hundred_epochs(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE);
+	struct core_event confess = { .input = CORE_CONFESS, .confess.reason = CLASS_TAMPER };
+
+	(void)unused;
+	world_crash(w, 0);
+	for (size_t i = 1; i < 4; i++)
+		world_touch_from(w, i, 4);
+	world_run(w, 1000);
+	world_event(w, 3, &confess);
+	world_run(w, 1000);
+	for (size_t i = 1; i < NODES; i++)
+		world_crash(w, i);
+	for (unsigned n = 0; n < 100; n++) {
+		mesh_append_epoch(&w->mesh);
+		assert_ok(mesh_parse(&w->mesh));
+	}
+	next_epoch(w);
+	assert_int_equal(world_core_view(w, 0).epoch, 102);
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(world_view(w, i, 4).certified);
+		assert_true(world_view(w, i, 3).confessed);
+		assert_int_equal(w->nodes[i].held[3], STRENGTH_SEVER);
+		assert_int_equal(w->nodes[i].held[4], STRENGTH_SEVER);
+	}
+	assert_int_equal(w->nodes[3].lock, STRENGTH_SEVER);
+	assert_int_equal(w->nodes[4].lock, STRENGTH_SEVER);
+	checker_agree(w);
+	world_free(w);
+}
+
 /* One ballot in each of two epochs is no quorum in either; signed anew they are. */
 static void
 epochs_are_never_mixed(void **unused)
@@ -243,6 +280,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_certificate_outlives_its_epoch),
+		cmocka_unit_test(decisions_outlive_a_hundred_epochs),
 		cmocka_unit_test(epochs_are_never_mixed),
 		cmocka_unit_test(two_epochs_later_statements_are_nothing),
 		cmocka_unit_test(lifted_precautions_leave_two_epochs_later),
