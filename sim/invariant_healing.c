@@ -240,29 +240,54 @@ check_relayed(struct sim *s)
 	}
 }
 
-void
-healing_check(struct sim *s)
+/*
+ * A liar signed two bodies for one place, and the electorates of one are over: who
+ * took that one threw it away, refuses the other as played back, and proves nothing.
+ */
+static bool
+has_buried_evidence(const struct sim *s, member_index liar)
 {
-	uint64_t within_ms = BOOT_MS + LIMIT_FIRST_SYNC_MS + AGREE_MS, until_ms;
-	size_t left = 0, right = 0;
+	for (const struct record *a = ledger_by(s->ledger, liar); a != NULL; a = a->next_by_author)
+		for (const struct record *b = ledger_by(s->ledger, liar);
+		     b != NULL && a->header.epoch + 1 < s->authority->epoch_count;
+		     b = b->next_by_author)
+			if (b->header.epoch > a->header.epoch && ledger_contradict(a, b))
+				return true;
+	return false;
+}
+
+/* How long hosts may take to hold the same. */
+static uint64_t
+agreement_ms(const struct sim *s)
+{
+	uint64_t within_ms = BOOT_MS + LIMIT_FIRST_SYNC_MS + AGREE_MS;
 
 	/*
 	 * What a clock that was ahead signed is refused until its time has come; its
 	 * author lets go of it after ten minutes, who took it then ten minutes later.
 	 * And where two hosts had one feed, some refuse as played back what others
 	 * took, and nobody need hold what contradicts it any more.  Likewise what a
-	 * liar wrote 1,024 sequences ago.
+	 * liar wrote 1,024 sequences ago, or in a place that it had used before.
 	 */
 	if (truth_has_adversary(s, ADVERSARY_STUFF) || truth_has_adversary(s, ADVERSARY_FLOOD))
 		within_ms = 2 * LIMIT_RELAYED_MS + AGREE_MS;
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
 		if (truth_of(s, i)->jumped || truth_of(s, i)->forked ||
-		    s->authority->members[i].key_stolen)
+		    s->authority->members[i].key_stolen ||
+		    (s->hosts[i].liar && has_buried_evidence(s, (member_index)i)))
 			within_ms = 2 * LIMIT_RELAYED_MS + AGREE_MS;
 	/* Who did not deliver records is not asked again for a while. */
 	if (s->authority->roster_count > 1)
 		within_ms += LIMIT_ROSTER_ASK_MS + LIMIT_ROSTER_RETRY_MS;
-	until_ms = s->now_ms + within_ms;
+	return within_ms;
+}
+
+void
+healing_check(struct sim *s)
+{
+	uint64_t within_ms = agreement_ms(s), until_ms = s->now_ms + within_ms;
+	size_t left = 0, right = 0;
+
 	if (!sim_run_until(s, s->now_ms + BOOT_MS))
 		return;
 	while (!have_agreed(s, &left, &right)) {
