@@ -69,23 +69,21 @@ keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 static bool
 is_known(struct core *c, struct arrival *a)
 {
-	struct entry_header header;
-	enum entry_kind kind;
+	enum entry_kind kind = a->kind;
 	struct hash key;
 
-	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK ||
-	    (kind != ENTRY_CERTIFICATE && kind != ENTRY_PROOF) ||
-	    entry_decode_rest(a->envelope.body, &header, kind, &a->entry) != ERR_OK)
+	if (a->peeked != ERR_OK || (kind != ENTRY_CERTIFICATE && kind != ENTRY_PROOF) ||
+	    entry_decode_rest(a->envelope.body, &a->header, kind, &a->entry) != ERR_OK)
 		return false;
 	objects_key(&c->objects, &a->entry, &key);
 	if (kind == ENTRY_CERTIFICATE ? !rounds_is_known(c, &a->entry)
 	                              : objects_by_key(&c->objects, &key) == NULL)
 		return false;
-	a->author = roster_find_id(c->roster, &header.author);
+	a->author = roster_find_id(c->roster, &a->header.author);
 	if (a->author == c->self)
 		return false; /* whatever says something about our own feed is looked at */
 	if (a->author == a->from && a->via == VIA_LINK && a->envelope.is_signed &&
-	    header.incarnation == member_of(c, a->author)->incarnation)
+	    a->header.incarnation == member_of(c, a->author)->incarnation)
 		(void)keep_as_newest(c, a, false);
 	return true;
 }
@@ -109,13 +107,11 @@ decode_own(const struct core *c, struct arrival *a)
 static bool
 is_silenced(const struct core *c, struct arrival *a)
 {
-	struct entry_header header;
-	enum entry_kind kind;
 	member_index author;
 
-	if (entry_peek(a->envelope.body, &header, &kind) != ERR_OK ||
-	    (author = roster_find_id(c->roster, &header.author)) == MEMBER_NONE ||
-	    !conviction_silences(c, author, kind))
+	if (a->peeked != ERR_OK ||
+	    (author = roster_find_id(c->roster, &a->header.author)) == MEMBER_NONE ||
+	    !conviction_silences(c, author, a->kind))
 		return false;
 	a->author = author;
 	return true;
@@ -585,6 +581,7 @@ admit(struct core *c, struct arrival *a)
 	entry_hash(c->crypto, a->envelope.body, &a->hash);
 	if (is_held(c, a))
 		return ERR_OK;
+	a->peeked = entry_peek(a->envelope.body, &a->header, &a->kind);
 	if (is_from_network(a) && is_known(c, a))
 		return ERR_OK;
 	if ((err = prove(c, a)) != ERR_OK)

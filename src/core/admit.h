@@ -34,6 +34,9 @@ struct arrival {
 	/* Filled on the way. */
 	member_index author; /* MEMBER_NONE until the roster knew it */
 	struct envelope envelope;
+	enum err peeked;     /* OK: the two below are what the body claims */
+	struct entry_header header;
+	enum entry_kind kind;
 	struct hash hash;
 	struct entry entry;
 	struct hash key;
