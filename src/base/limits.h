@@ -122,6 +122,7 @@
 #define LIMIT_CUT_WAIT_MS       20 /* what a touch made this host sign waits for its own cut */
 #define LIMIT_REPORT_DELAY_MS   30 /* people are told after the mesh has cut */
 #define LIMIT_HEARTBEAT_MS      5000
+#define LIMIT_REGISTER_MS       (30 * 1000) /* under LIMIT_REGISTER_AGE_S: a registration that is told of is always fresh */
 
 /* decoys */
 #define LIMIT_DECOYS             16
@@ -228,7 +229,7 @@
 
 /* coordinator */
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024)
-#define LIMIT_HTTP_CONNECTIONS   8192 /* at once; then the one silent for longest gives way */
+#define LIMIT_HTTP_CONNECTIONS   (LIMIT_MEMBERS + 2000) /* at once: each node keeps one, and people; then the one silent for longest gives way */
 #define LIMIT_HTTP_PER_ADDRESS   64   /* of them; an IPv6 network of 64 bits is one address */
 #define LIMIT_HTTP_PER_LOOPBACK  8000 /* where a proxy may stand for many */
 #define LIMIT_HTTP_RESERVE       512  /* descriptors: the store, accept(), and who is leaving */
@@ -272,6 +273,7 @@
 #define LIMIT_IDS_SHOWN          1000 /* nodes whose ids are in a snapshot */
 #define LIMIT_THREATS_SHOWN      100
 #define LIMIT_BLOCKED_SHOWN      200
+#define LIMIT_EVENT_GATHER_MS    20   /* events that follow each other go out together */
 #define LIMIT_EVENT_BEAT_MS      2000
 #define LIMIT_SESSIONS           64   /* signed in at the page */
 #define LIMIT_SESSIONS_EACH      8    /* of one operator */

@@ -185,6 +185,7 @@ struct engine {
 	bool pin_known;
 	struct msg_coordinator trusted; /* as net judged it last */
 	uint64_t heartbeat_ms; /* next */
+	uint64_t register_ms;  /* not with a heartbeat before this */
 	uint64_t nonce;
 
 	struct msg_telemetry telemetry;

@@ -330,10 +330,27 @@ take_answer(struct engine *e, const struct msg_posted *posted, struct span body)
 		log_debug("coordinator: records of the roster are left for later");
 }
 
+/*
+ * Who this is has to be told again when the coordinator forgot it, was away,
+ * or is not believed, and else only so that what it shows stays fresh: each
+ * registration costs it a signature checked and one made.
+ */
+static void
+schedule_registration(struct engine *e, const struct msg_posted *posted)
+{
+	const bool is_good = posted->status == 200 || posted->status == 202;
+
+	if (!is_good)
+		e->register_ms = 0;
+	else if (posted->path == HTTP_REGISTER)
+		e->register_ms = loop_now_ms() + LIMIT_REGISTER_MS;
+}
+
 void
 engine_posted(struct engine *e, const struct msg_posted *posted, struct span body)
 {
 	coordinator_is(e, posted->status != 0);
+	schedule_registration(e, posted);
 	take_answer(e, posted, body);
 	if (posted->status != 0 && posted->status != 200 && posted->status != 202)
 		log_warn(

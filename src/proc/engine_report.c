@@ -50,7 +50,8 @@ engine_heartbeat(struct engine *e)
 	if (!e->opened || now_ms < e->heartbeat_ms)
 		return;
 	e->heartbeat_ms = now_ms + LIMIT_HEARTBEAT_MS;
-	engine_post_registration(e);
+	if (now_ms >= e->register_ms)
+		engine_post_registration(e);
 	post_telemetry(e);
 	engine_ask_release(e);
 }
