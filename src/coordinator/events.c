@@ -7,9 +7,13 @@
 #include "base/limits.h"
 #include "coordinator/events.h"
 
+#define EVENT_FRAME_BYTES 96 /* of an event without its name and data, at most */
+
+/* One for all: it lives while it is kept, or on its way to somebody. */
 struct event {
+	size_t holders;
 	size_t size_bytes;
-	char *text; /* as it is sent; NULL: lost for want of memory */
+	char text[]; /* as it is sent */
 };
 
 /* One page's stream. */
@@ -17,31 +21,41 @@ struct listener {
 	TAILQ_ENTRY(listener) link;
 	struct events *events;
 	struct http_waker *waker;
-	uint64_t next;     /* number of the event to send */
-	size_t sent_bytes; /* of that event */
-	bool reset;        /* it has to load the state anew */
-	bool beat;         /* a heartbeat is due */
-	char small[128];   /* reset or heartbeat, being sent */
+	uint64_t next;      /* number of the event to send */
+	struct event *sent; /* it, once begun */
+	size_t sent_bytes;  /* of it */
+	bool reset;         /* it has to load the state anew */
+	bool beat;          /* a heartbeat is due */
+	char small[128];    /* reset or heartbeat, being sent */
 	size_t small_bytes, small_sent;
 };
 
 struct events {
 	struct loop_timer *timer;
+	struct loop_timer *gather_timer;
+	uint64_t woken_ms; /* when listeners were woken last */
 	uint64_t epoch;
 	uint64_t newest;
-	struct event ring[LIMIT_EVENTS]; /* number n at n % LIMIT_EVENTS */
-	uint64_t oldest;                 /* none before it is kept */
+	struct event *ring[LIMIT_EVENTS]; /* number n at n % LIMIT_EVENTS; NULL: no memory for it */
+	uint64_t oldest;                  /* none before it is kept */
 	size_t held_bytes;
 	TAILQ_HEAD(, listener) listeners;
 	size_t listener_count;
 };
+
+static void
+let_go(struct event *event)
+{
+	if (event != NULL && --event->holders == 0)
+		free(event);
+}
 
 /* ---- to one listener --------------------------------------------------------- */
 
 static bool
 is_kept(const struct events *e, uint64_t number)
 {
-	return number + LIMIT_EVENTS > e->newest && e->ring[number % LIMIT_EVENTS].text != NULL;
+	return number + LIMIT_EVENTS > e->newest && e->ring[number % LIMIT_EVENTS] != NULL;
 }
 
 static size_t
@@ -61,7 +75,7 @@ compose_small(struct listener *l)
 	const struct events *e = l->events;
 
 	l->small_bytes = l->small_sent = 0;
-	if (l->sent_bytes == 0 && (l->reset || (l->next <= e->newest && !is_kept(e, l->next)))) {
+	if (l->sent == NULL && (l->reset || (l->next <= e->newest && !is_kept(e, l->next)))) {
 		l->reset = false;
 		l->next = e->newest + 1;
 		l->small_bytes = (size_t)snprintf(l->small, sizeof(l->small),
@@ -74,11 +88,10 @@ compose_small(struct listener *l)
 	}
 }
 
+/* Up to the end of one event; 0: nothing is there. */
 static size_t
-on_read(void *context, char *out, size_t room)
+read_one(struct listener *l, char *out, size_t room)
 {
-	struct listener *l = context;
-	const struct event *event = &l->events->ring[l->next % LIMIT_EVENTS];
 	size_t count;
 
 	if (l->small_sent == l->small_bytes)
@@ -87,12 +100,30 @@ on_read(void *context, char *out, size_t room)
 		return copy(out, room, l->small, l->small_bytes, &l->small_sent);
 	if (l->next > l->events->newest)
 		return 0;
-	count = copy(out, room, event->text, event->size_bytes, &l->sent_bytes);
-	if (l->sent_bytes == event->size_bytes) {
+	if (l->sent == NULL) {
+		l->sent = l->events->ring[l->next % LIMIT_EVENTS];
+		l->sent->holders++;
 		l->sent_bytes = 0;
+	}
+	count = copy(out, room, l->sent->text, l->sent->size_bytes, &l->sent_bytes);
+	if (l->sent_bytes == l->sent->size_bytes) {
+		let_go(l->sent);
+		l->sent = NULL;
 		l->next++;
 	}
 	return count;
+}
+
+/* As much as there is: each answer to this is one write to the far end. */
+static size_t
+on_read(void *context, char *out, size_t room)
+{
+	struct listener *l = context;
+	size_t used = 0, count;
+
+	while (used < room && (count = read_one(l, out + used, room - used)) > 0)
+		used += count;
+	return used;
 }
 
 static void
@@ -110,8 +141,11 @@ on_closed(void *context)
 	struct events *e = l->events;
 
 	TAILQ_REMOVE(&e->listeners, l, link);
-	if (--e->listener_count == 0)
+	if (--e->listener_count == 0) {
 		loop_timer_set(e->timer, UINT64_MAX);
+		loop_timer_set(e->gather_timer, UINT64_MAX);
+	}
+	let_go(l->sent);
 	free(l);
 }
 
@@ -123,6 +157,26 @@ wake_all(struct events *e)
 	TAILQ_FOREACH(l, &e->listeners, link)
 	if (l->waker != NULL)
 		httpd_wake(l->waker);
+	e->woken_ms = loop_now_ms();
+	loop_timer_set(e->gather_timer, UINT64_MAX);
+}
+
+static void
+on_gathered(void *context)
+{
+	wake_all(context);
+}
+
+/* The first of a burst goes out at once, the others of it together: a page costs a write a time. */
+static void
+wake_soon(struct events *e)
+{
+	if (e->listener_count == 0)
+		return;
+	if (loop_now_ms() >= e->woken_ms + LIMIT_EVENT_GATHER_MS)
+		wake_all(e);
+	else
+		loop_timer_set(e->gather_timer, e->woken_ms + LIMIT_EVENT_GATHER_MS);
 }
 
 static void
@@ -139,21 +193,17 @@ on_beat(void *context)
 
 /* ---- to all --------------------------------------------------------------------- */
 
-/* A listener in the middle of an event that leaves the ring cannot be helped: it begins anew. */
+/* Who is in the middle of it hears its end, and then that others are lost. */
 static void
 drop(struct events *e, uint64_t number)
 {
-	struct event *event = &e->ring[number % LIMIT_EVENTS];
-	struct listener *l;
+	struct event **event = &e->ring[number % LIMIT_EVENTS];
 
-	if (event->text == NULL)
+	if (*event == NULL)
 		return;
-	TAILQ_FOREACH(l, &e->listeners, link)
-	if (l->sent_bytes > 0 && l->next == number && l->waker != NULL)
-		httpd_end(l->waker);
-	e->held_bytes -= event->size_bytes;
-	free(event->text);
-	*event = (struct event){ 0 };
+	e->held_bytes -= (*event)->size_bytes;
+	let_go(*event);
+	*event = NULL;
 }
 
 /* For one more, whose bytes are counted already. */
@@ -165,24 +215,32 @@ make_room(struct events *e)
 		drop(e, e->oldest++);
 }
 
+static struct event *
+compose(const struct events *e, const char *name, const char *json)
+{
+	const size_t room = strlen(name) + strlen(json) + EVENT_FRAME_BYTES;
+	struct event *event = malloc(sizeof(*event) + room);
+
+	if (event == NULL)
+		return NULL;
+	event->holders = 1;
+	event->size_bytes = (size_t)snprintf(event->text, room,
+	    "id: %" PRIu64 ":%" PRIu64 "\nevent: %s\ndata: %s\n\n", e->epoch, e->newest, name,
+	    json);
+	return event;
+}
+
 void
 events_publish_text(struct events *e, const char *name, const char *json)
 {
-	struct event event = { .text = NULL };
-	int size = -1;
+	struct event *event;
 
 	e->newest++;
-	if (json != NULL)
-		size = asprintf(&event.text, "id: %" PRIu64 ":%" PRIu64 "\nevent: %s\ndata: %s\n\n",
-		    e->epoch, e->newest, name, json);
-	if (size < 0)
-		event.text = NULL;
-	else
-		event.size_bytes = (size_t)size;
-	e->held_bytes += event.size_bytes;
+	event = json != NULL ? compose(e, name, json) : NULL;
+	e->held_bytes += event != NULL ? event->size_bytes : 0;
 	make_room(e);
 	e->ring[e->newest % LIMIT_EVENTS] = event;
-	wake_all(e);
+	wake_soon(e);
 }
 
 void
@@ -283,7 +341,8 @@ events_new(struct loop *loop, uint64_t epoch, struct events **out)
 	e->epoch = epoch;
 	e->oldest = 1;
 	TAILQ_INIT(&e->listeners);
-	if ((err = loop_timer_new(loop, on_beat, e, &e->timer)) != ERR_OK) {
+	if ((err = loop_timer_new(loop, on_beat, e, &e->timer)) != ERR_OK ||
+	    (err = loop_timer_new(loop, on_gathered, e, &e->gather_timer)) != ERR_OK) {
 		events_free(e);
 		return err;
 	}
@@ -297,7 +356,8 @@ events_free(struct events *e)
 	if (e == NULL)
 		return;
 	loop_timer_free(e->timer);
+	loop_timer_free(e->gather_timer);
 	for (size_t i = 0; i < LIMIT_EVENTS; i++)
-		free(e->ring[i].text);
+		let_go(e->ring[i]);
 	free(e);
 }

@@ -90,14 +90,15 @@ on_timer(void *context)
 
 /* ---- one request ------------------------------------------------------------------ */
 
+/* Asked of the kernel once a connection. */
 static void
-find_local(const struct connection *c, struct http_request *request)
+find_local(struct connection *c)
 {
 	struct sockaddr_storage local;
 	socklen_t size = sizeof(local);
 
-	if (getsockname(c->fd, (struct sockaddr *)&local, &size) == 0)
-		gate_address((struct sockaddr *)&local, &request->local);
+	if (c->local.family == 0 && getsockname(c->fd, (struct sockaddr *)&local, &size) == 0)
+		gate_address((struct sockaddr *)&local, &c->local);
 }
 
 static enum MHD_Result
@@ -188,9 +189,10 @@ dispatch(struct httpd *h, struct MHD_Connection *connection, const char *method,
 	gate_set_busy(c, true);
 	request.host = http_header(&request, MHD_HTTP_HEADER_HOST);
 	request.origin = http_header(&request, MHD_HTTP_HEADER_ORIGIN);
+	find_local(c);
 	request.peer = c->peer;
+	request.local = c->local;
 	request.too_fast = request.later == NULL && !gate_charge(c);
-	find_local(c, &request);
 	h->config.handle(h->config.context, &request, &reply);
 	if (reply.later.answer != NULL)
 		return (upload->put_off = later_open(h, connection, &reply.later)) != NULL ? MHD_YES

@@ -26,7 +26,7 @@ struct connection {
 	TAILQ_ENTRY(connection) idle_link;
 	struct httpd *httpd;
 	struct source *source;
-	struct address peer;
+	struct address peer, local; /* local: none before the first request */
 	uint64_t deadline_ms;
 	int fd;
 	bool is_idle; /* no whole request of its is being answered */

@@ -95,6 +95,28 @@ everything_once_and_in_order(void **state)
 	assert_int_equal(events_listeners(f->events), 0);
 }
 
+/* What is there goes out in one piece, as far as the window reaches. */
+static void
+many_go_out_together(void **state)
+{
+	static const char both[] = "id: 1790000000000:1\nevent: threat\ndata: {\"n\":1}\n\n"
+	                           "id: 1790000000000:2\nevent: threat\ndata: {\"n\":2}\n\n";
+	struct fixture *f = *state;
+	struct http_reply reply = listen_from(f, NULL);
+	char text[4096];
+
+	(void)heard(&reply, 4096);
+	tell(f, 1);
+	tell(f, 2);
+	assert_int_equal(reply.stream.read(reply.stream.context, text, 60), 60);
+	assert_memory_equal(text, both, 60);
+	assert_int_equal(
+	    reply.stream.read(reply.stream.context, text, sizeof(text)), sizeof(both) - 1 - 60);
+	assert_memory_equal(text, both + 60, sizeof(both) - 1 - 60);
+	assert_int_equal(reply.stream.read(reply.stream.context, text, sizeof(text)), 0);
+	leave(&reply);
+}
+
 /* Behind an id that is kept nothing is lost and nothing comes twice. */
 static void
 resumes_behind_an_id(void **state)
@@ -129,6 +151,25 @@ says_when_it_cannot(void **state)
 		    strstr(heard(&reply, 64), "id: 1790000000000:2005\nevent: reset\n"));
 		leave(&reply);
 	}
+}
+
+/* Who is in the middle of an event when it leaves the ring hears its end, then that others are lost. */
+static void
+the_slow_hear_the_end_first(void **state)
+{
+	static const char rest[] = "ent: threat\ndata: {\"n\":1}\n\n"
+	                           "id: 1790000000000:2002\nevent: reset\ndata: {}\n\n";
+	struct fixture *f = *state;
+	struct http_reply reply = listen_from(f, NULL);
+	char text[32];
+
+	(void)heard(&reply, 4096);
+	tell(f, 1);
+	assert_int_equal(reply.stream.read(reply.stream.context, text, 22), 22);
+	for (int n = 2; n <= LIMIT_EVENTS + 2; n++)
+		tell(f, n);
+	assert_memory_equal(heard(&reply, 4096), rest, sizeof(rest) - 1);
+	leave(&reply);
 }
 
 /* A listener too slow for the ring loses nothing silently. */
@@ -198,8 +239,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(everything_once_and_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_go_out_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(resumes_behind_an_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_when_it_cannot, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_slow_hear_the_end_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_slow_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_so_many, setup, teardown),
