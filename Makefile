@@ -103,7 +103,7 @@ mutants: build ## plant each bug of sim/mutants/list: does the simulator see it?
 	@scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
 bench-coordinator: build ## memory and processor time of the coordinator at 30, 1,000 and 10,000 nodes, its answers and events
-	@tests/load/run
+	@tests/bench/coordinator
 
 bench-page: build ## the page at 300, 1,000 and 10,000 nodes: bytes, paint, frames, memory (SIZES, MINUTES)
 	@tests/browser/run load $(BUILD)/bin
