@@ -192,7 +192,7 @@ test('when all places are taken the one that was silent for longest gives way; s
 	const first = [c, port];
 	port += 1;
 	c = await new Coordinator(few, path.join(mesh.dir, 'small'), { listen: `127.0.0.1:${port}, ${HOST}:${port}` }).ready();
-	assert.match(c.log, /only 1600 descriptors, so fewer than 8192 connections at once; raise/);
+	assert.match(c.log, /only 1600 descriptors, so fewer than 12000 connections at once; raise/);
 	const streams = await connectMany(100, (n) => ({ localAddress: from(n), first: 'GET /api/v1/events HTTP/1.1\r\nHost: 10.99.0.1\r\n\r\n' }));
 	const silent = await connectMany(900, () => ({ host: '127.0.0.1', localAddress: '127.0.0.1' }));
 	const late = await connectMany(300, (n) => ({ localAddress: from(n) }));
