@@ -154,6 +154,31 @@ check_bucket(struct sim *s, size_t host, const struct record *r, struct given *a
 		violated(s, 14, "n%zu takes whatever n%u says", host, r->author);
 }
 
+/* Of a place of its feed that it spoke for itself, in this life, it takes nobody else's word. */
+static void
+check_own_place(struct sim *s, size_t host, const struct record *r)
+{
+	const struct witnessed *w = truth_of(s, host);
+	uint64_t bit = 1ULL << s->hosts[host].observed;
+	struct core_member_view v;
+
+	core_view_member(s->hosts[host].core, r->author, &v);
+	/* Convicted, its feed has no order; and in another epoch its words are gone. */
+	if (v.proven || s->authority->epoch_count > 1)
+		return;
+	for (const struct record *own = ledger_by(s->ledger, r->author); own != NULL;
+	     own = own->next_by_author)
+		if (own->kind == ENTRY_STATEMENT && (own->kept & bit) != 0 &&
+		    own->header.incarnation == r->header.incarnation &&
+		    own->header.sequence == r->header.sequence &&
+		    !hash_equal(&own->hash, &r->hash) &&
+		    own->round >= w->given[own->subject].over &&
+		    own->born_ms + LIMIT_RELAYED_MS / 2 > s->now_ms)
+			violated(s, 10,
+			    "n%zu takes another body for sequence %" PRIu64 " of its own", host,
+			    r->header.sequence);
+}
+
 /* Its own feed went further once; what it wrote then it may take, or only remember as said. */
 static void
 own_came_back(struct sim *s, size_t host, const struct record *r)
@@ -175,6 +200,7 @@ admission_kept(struct sim *s, size_t host, struct span bytes, bool standing)
 	uint64_t window;
 
 	if (r != NULL && r->author == s->hosts[host].member) {
+		check_own_place(s, host, r);
 		own_came_back(s, host, r);
 		return;
 	}
@@ -204,7 +230,7 @@ admission_kept(struct sim *s, size_t host, struct span bytes, bool standing)
 void
 admission_own(struct sim *s, size_t host, struct record *r)
 {
-	if (is_standing(r->kind))
+	if (is_standing(r->kind) || r->kind == ENTRY_STATEMENT)
 		r->kept |= 1ULL << s->hosts[host].observed;
 	accepted(s, host, r);
 }

@@ -12,6 +12,7 @@
  *  6  who accepted it, cuts                               invariant_isolation.c
  *  7  honest hosts agree once everything is healed        invariant_healing.c
  *  8  nothing before first sync                           invariant_isolation.c
+ *     nor with an old disk                                invariant_snapshot.c
  *  9  order and repetition do not matter                  invariant_order.c
  * 10  nobody honest contradicts itself                    invariant_feed.c
  *     who does, is convicted                              invariant_fork.c

@@ -156,5 +156,7 @@ void fork_delivered(struct sim *, size_t host, const struct payload *);
 void fork_step(struct sim *, size_t host);
 void fork_booted(struct sim *, size_t host);
 void healing_check(struct sim *);
+/* Once all is well: somebody comes back with an old disk. */
+void snapshot_check(struct sim *);
 
 #endif
