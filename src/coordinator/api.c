@@ -72,6 +72,7 @@ static const struct endpoint_row {
 	{ "/session/{}", "GET", api_session_enter, 0 },
 	{ "/api/v1/releases", "GET", api_releases, 0 },
 	{ "/api/v1/roster", "GET", api_roster, 0 },
+	{ "/api/v1/roster", "POST", api_learn, WRITES },
 	{ "/metrics", "GET", api_metrics, 0 },
 };
 

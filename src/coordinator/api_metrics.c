@@ -26,6 +26,17 @@ put(struct json_text *t, const struct metric *m)
 	json_text_put(t, "\n");
 }
 
+/* Beyond the epoch's limit nodes restrict those alone that were accused first. */
+static uint64_t
+restricted(const struct coordinator *c)
+{
+	uint64_t now_ms = loop_unix_ms(), count = 0;
+
+	for (size_t m = 0; c->ledger != NULL && m < roster_count(c->roster); m++)
+		count += ledger_status(c->ledger, (member_index)m, now_ms) == STATUS_RESTRICTED;
+	return count;
+}
+
 void
 api_metrics(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
@@ -55,6 +66,9 @@ api_metrics(struct coordinator *c, const struct http_request *request, struct ht
 		{ "entries", "gauge", c->ledger != NULL ? ledger_held_total(c->ledger) : 0 },
 		{ "entries_refused_total", "counter", c->entries_refused },
 		{ "incidents", "gauge", c->ledger != NULL ? ledger_incident_count(c->ledger) : 0 },
+		{ "restricted", "gauge", restricted(c) },
+		{ "restricted_limit", "gauge",
+		    c->roster != NULL ? epoch_restrictions(roster_current(c->roster)) : 0 },
 		{ "event_listeners", "gauge", events_listeners(c->events) },
 		{ "events_total", "counter", events_number(c->events) },
 		{ "events_held_bytes", "gauge", events_held_bytes(c->events) },

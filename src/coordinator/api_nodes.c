@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "coordinator/auth.h"
 #include "coordinator/changes.h"
+#include "coordinator/learn.h"
 #include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
 #include "sys/log.h"
@@ -342,7 +343,7 @@ struct telemetry {
 	const char *node_id;
 	const char *status;
 	double cpu, ram;
-	double rss_kb, decoys, drift;
+	double rss_kb, decoys, drift, roster;
 	enum node_mode mode;
 	char *peers;
 };
@@ -383,6 +384,7 @@ read_posture(const json_t *object, struct telemetry *out, struct http_reply *rep
 
 	if (mode == NULL || !body_number(object, "drift", 1e9, &out->drift, reply) ||
 	    !body_number(object, "decoys", LIMIT_DECOYS, &out->decoys, reply) ||
+	    !body_number(object, "roster", LIMIT_ROSTER_BYTES, &out->roster, reply) ||
 	    !body_number(object, "rss_kb", 1e9, &out->rss_kb, reply))
 		return false;
 	out->mode = MODE_UNKNOWN;
@@ -460,6 +462,18 @@ take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *re
 	reply->status = 200;
 }
 
+/* A member that holds more of the CA's log than is known here is asked for the rest. */
+static void
+ask_for_records(
+    struct coordinator *c, member_index member, uint64_t held_bytes, struct http_reply *reply)
+{
+	uint64_t from;
+
+	if (c->roster != NULL && member != MEMBER_NONE && held_bytes > 0 &&
+	    learn_wants(c->learn, member, held_bytes, &from))
+		reply_json(reply, json_pack("{s:I}", "roster", (json_int_t)from));
+}
+
 void
 api_telemetry(struct coordinator *c, const struct http_request *request, struct http_reply *reply)
 {
@@ -470,8 +484,11 @@ api_telemetry(struct coordinator *c, const struct http_request *request, struct 
 	if (!auth_request(c, request, &signer, reply) ||
 	    (object = body_object(request, reply)) == NULL)
 		return;
-	if (read_telemetry(object, &t, reply) && auth_speaks_for(c, &signer, t.node_id, reply))
+	if (read_telemetry(object, &t, reply) && auth_speaks_for(c, &signer, t.node_id, reply)) {
 		take_telemetry(c, &t, reply);
+		if (reply->status == 200 && signer.is_signed)
+			ask_for_records(c, signer.node->member, (uint64_t)t.roster, reply);
+	}
 	free(t.peers);
 	json_decref(object);
 }

@@ -37,6 +37,7 @@ struct coordinator {
 	struct identity *identity;
 	struct roster *roster; /* NULL: none loaded */
 	struct public_key ca;  /* who signed it */
+	struct learn *learn;
 	struct registry *registry;
 	struct ledger *ledger; /* NULL without a roster */
 	struct sessions *sessions;
@@ -51,9 +52,13 @@ struct coordinator {
 /* Names, keys and entries from the store into registry and ledger. */
 MUST_USE enum err coordinator_restore(struct coordinator *);
 
-/* Read roster_file again, which must extend what is held: registry and ledger are made anew.
- * On an error nothing is changed. */
+/* Registry and ledger are made anew for a roster that extends the one in force; it is taken over.
+ * On an error nothing is changed, and the roster is still the caller's. */
+MUST_USE enum err coordinator_grow(struct coordinator *, struct roster *);
+/* Read roster_file again, which must extend what is held, or be extended by it. */
 MUST_USE enum err coordinator_reload(struct coordinator *);
+/* Before the store is read: what members taught it beyond roster_file (learn.h). */
+void coordinator_recall(struct coordinator *);
 
 /* httpd's handler: Host and Origin are checked, then the table of endpoints. */
 void api_handle(void *coordinator, const struct http_request *, struct http_reply *);
@@ -70,6 +75,7 @@ void api_state(struct coordinator *, const struct http_request *, struct http_re
 void api_incidents(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_releases(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_roster(struct coordinator *, const struct http_request *, struct http_reply *);
+void api_learn(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_events(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_incident(struct coordinator *, const struct http_request *, struct http_reply *);
 void api_bundle(struct coordinator *, const struct http_request *, struct http_reply *);

@@ -108,7 +108,7 @@ void ledger_evicted(struct ledger *, const struct node_id *author, const struct 
 
 /*
  * The verified word about a member: QUARANTINED, RESTRICTED (witnesses agree,
- * no vote yet; the epoch's cap is not looked at), ATTACKED (a precaution that
+ * no vote yet; the epoch's cap is in /metrics alone), ATTACKED (a precaution that
  * stood down, or its own decoy was touched of late), or HEALTHY when nothing
  * is said.
  */

@@ -20,6 +20,7 @@
 #include "coordinator/door.h"
 #include "coordinator/identity.h"
 #include "coordinator/keeper.h"
+#include "coordinator/learn.h"
 #include "coordinator/log_chain.h"
 #include "coordinator/reply.h"
 #include "coordinator/resident.h"
@@ -29,16 +30,16 @@
 #include "sys/log.h"
 #include "sys/sandbox.h"
 
-/* SQLite's file within state_dir, libmicrohttpd's connections, and giving back the key's pages. */
+/* Files within state_dir, libmicrohttpd's connections, and giving back the pages of the key. */
 static const int calls[] = { SCMP_SYS(accept4), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
 	SCMP_SYS(shutdown), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
 	SCMP_SYS(sendfile), SCMP_SYS(writev), SCMP_SYS(openat), SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
 	SCMP_SYS(lstat), SCMP_SYS(fstatfs), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
-	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
-	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(geteuid),
-	SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-	SCMP_SYS(munlock), -1 };
+	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(renameat), SCMP_SYS(renameat2),
+	SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2), SCMP_SYS(geteuid), SCMP_SYS(fchmod), SCMP_SYS(fchown),
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(munlock), -1 };
 
 static int
 usage(int status)
@@ -168,6 +169,7 @@ load_roster(struct coordinator *c)
 		log_error("roster %s with CA %s: %s", s->roster_file, s->ca_file, err_text(err));
 		return err;
 	}
+	coordinator_recall(c);
 	log_info("roster mesh=%s members=%zu heads=%zu", roster_mesh_name(c->roster),
 	    roster_count(c->roster), epoch_heads(roster_current(c->roster)));
 	return ledger_new(crypto_sodium(), c->roster, &c->ledger);
@@ -209,6 +211,7 @@ open_all(struct coordinator *c, size_t descriptors, struct sockets *sockets)
 	    (err = watch_signals(c)) != ERR_OK ||
 	    (err = events_new(c->loop, c->started_ms, &c->events)) != ERR_OK ||
 	    (err = changes_new(c, &c->changes)) != ERR_OK ||
+	    (err = learn_new(c, &c->learn)) != ERR_OK ||
 	    (err = keeper_new(c, &c->keeper)) != ERR_OK || (err = door_open(c)) != ERR_OK)
 		return err;
 	http.loop = c->loop;
@@ -231,6 +234,7 @@ close_all(struct coordinator *c)
 	httpd_free(c->httpd);
 	door_close(c);
 	keeper_free(c->keeper);
+	learn_free(c->learn);
 	changes_free(c->changes);
 	events_free(c->events);
 	loop_free(c->loop);

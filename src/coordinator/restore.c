@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "coordinator/changes.h"
+#include "coordinator/learn.h"
 #include "sys/crypto.h"
-#include "sys/identity.h"
 #include "sys/log.h"
+#include "sys/wholefile.h"
 
 struct restoring {
 	struct coordinator *c;
@@ -126,24 +127,15 @@ extends(const struct roster *longer, const struct roster *shorter)
 	return l.size_bytes >= s.size_bytes && memcmp(l.data, s.data, s.size_bytes) == 0;
 }
 
+/* Takes the roster, which extends the one in force, on success. */
 enum err
-coordinator_reload(struct coordinator *c)
+coordinator_grow(struct coordinator *c, struct roster *roster)
 {
-	const struct settings *s = c->settings;
-	struct roster *roster = NULL, *old_roster = c->roster;
+	struct roster *old_roster = c->roster;
 	struct registry *old_registry = c->registry;
 	struct ledger *old_ledger = c->ledger;
 	enum err err;
 
-	if (old_roster == NULL)
-		return ERR_UNSUPPORTED;
-	err = identity_load_roster(s->roster_file, s->ca_file, crypto_sodium(), &roster);
-	if (err == ERR_OK && !extends(roster, old_roster))
-		err = ERR_EQUIVOCATION;
-	if (err != ERR_OK) {
-		roster_free(roster);
-		return err;
-	}
 	c->roster = roster;
 	c->registry = NULL;
 	c->ledger = NULL;
@@ -152,7 +144,6 @@ coordinator_reload(struct coordinator *c)
 	    (err = coordinator_restore(c)) != ERR_OK) {
 		registry_free(c->registry);
 		ledger_free(c->ledger);
-		roster_free(roster);
 		c->roster = old_roster;
 		c->registry = old_registry;
 		c->ledger = old_ledger;
@@ -163,4 +154,68 @@ coordinator_reload(struct coordinator *c)
 	roster_free(old_roster);
 	changes_restarted(c->changes);
 	return ERR_OK;
+}
+
+/* The CA's key is known from the start: its file may be out of reach by now. */
+static enum err
+read_roster(const struct coordinator *c, const char *path, struct roster **out)
+{
+	size_t size_bytes;
+	uint8_t *bytes;
+	enum err err;
+
+	if ((err = wholefile_read(path, LIMIT_ROSTER_BYTES, &bytes, &size_bytes)) != ERR_OK)
+		return err;
+	err = roster_parse(crypto_sodium(), &c->ca, bytes, size_bytes, out);
+	free(bytes);
+	return err;
+}
+
+enum err
+coordinator_reload(struct coordinator *c)
+{
+	struct roster *roster;
+	enum err err;
+
+	if (c->roster == NULL)
+		return ERR_UNSUPPORTED;
+	if ((err = read_roster(c, c->settings->roster_file, &roster)) != ERR_OK)
+		return err;
+	/* Members may have brought more than the file has. */
+	if (extends(c->roster, roster)) {
+		roster_free(roster);
+		return ERR_OK;
+	}
+	err = extends(roster, c->roster) ? coordinator_grow(c, roster) : ERR_EQUIVOCATION;
+	if (err != ERR_OK)
+		roster_free(roster);
+	else
+		learn_stop(c->learn);
+	return err;
+}
+
+/* ---- what members taught it ----------------------------------------------------- */
+
+void
+coordinator_recall(struct coordinator *c)
+{
+	char path[LEARN_PATH_ROOM];
+	struct roster *learned = NULL;
+	enum err err;
+
+	learn_path(c->settings, path);
+	if ((err = read_roster(c, path, &learned)) == ERR_NOT_FOUND)
+		return;
+	if (err == ERR_OK && extends(learned, c->roster)) {
+		roster_free(c->roster);
+		c->roster = learned;
+		return;
+	}
+	if (err == ERR_OK && !extends(c->roster, learned))
+		err = ERR_EQUIVOCATION;
+	if (err != ERR_OK)
+		log_error("roster: %s, learned from members, does not agree with %s: %s; the "
+		          "latter counts",
+		    path, c->settings->roster_file, err_text(err));
+	roster_free(learned);
 }

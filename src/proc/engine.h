@@ -22,7 +22,7 @@
 #include "base/map.h"
 #include "core/core.h"
 #include "proc/child.h"
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 
 /* An entry that the notary has not returned yet; a new notary is asked again. */
 struct engine_append {
@@ -128,6 +128,7 @@ struct engine_growth {
 	struct roster *next; /* proven; the notary is writing it.  NULL: none */
 	uint64_t held[ROLE_ID_COUNT]; /* bytes, of notary and net */
 	uint64_t asked;      /* the coordinator, for what follows so many bytes */
+	uint64_t told;       /* it has been given so many */
 };
 
 struct engine {

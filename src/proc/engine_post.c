@@ -13,6 +13,10 @@
 #include "proc/engine_text.h"
 #include "sys/crypto.h"
 #include "sys/log.h"
+#include "sys/roster_parts.h"
+
+#define RECORDS_HEAD_BYTES 32 /* of a RosterPart before its records, at most */
+#define RECORDS_WISH_BYTES 64
 
 static void flush_batch(struct engine *);
 
@@ -318,12 +322,53 @@ take_items(struct engine *e, struct span body)
 	}
 }
 
+/* ---- what a coordinator that is behind asks for ----------------------------------- */
+
+/* Records of the CA from that byte on, as a RosterPart. */
+static void
+post_records(struct engine *e, uint64_t offset)
+{
+	const struct span part = roster_parts_cut(roster_records(e->roster), offset);
+	size_t room = part.size_bytes + RECORDS_HEAD_BYTES;
+	struct buf_out out;
+	uint8_t *bytes;
+
+	if (part.size_bytes == 0 || (bytes = malloc(room)) == NULL)
+		return;
+	buf_out_init(&out, bytes, room);
+	buf_put_varint(&out, 1 << 3 | 0);
+	buf_put_varint(&out, offset);
+	buf_put_varint(&out, 3 << 3 | 2);
+	buf_put_varint(&out, part.size_bytes);
+	buf_put(&out, part.data, part.size_bytes);
+	e->growth.told = offset + part.size_bytes;
+	engine_post(e, HTTP_RECORDS, bytes, buf_used(&out));
+	free(bytes);
+}
+
+/* {"roster":N}: it holds so many bytes.  Of one telemetry's answers each goes further, so they end. */
+static void
+take_wish(struct engine *e, const struct msg_posted *posted, struct span body)
+{
+	char text[RECORDS_WISH_BYTES] = "";
+	uint64_t offset;
+
+	if (body.size_bytes >= sizeof(text))
+		return;
+	memcpy(text, body.data, body.size_bytes);
+	if (sscanf(text, "{\"roster\":%" SCNu64 "}", &offset) == 1 &&
+	    (posted->path == HTTP_TELEMETRY || offset == e->growth.told))
+		post_records(e, offset);
+}
+
 static void
 take_answer(struct engine *e, const struct msg_posted *posted, struct span body)
 {
 	if (posted->status != 200 || body.size_bytes == 0)
 		return;
-	if (posted->path == HTTP_RELEASES)
+	if (posted->path == HTTP_TELEMETRY || posted->path == HTTP_RECORDS)
+		take_wish(e, posted, body);
+	else if (posted->path == HTTP_RELEASES)
 		take_items(e, body);
 	else if (posted->path == HTTP_ROSTER &&
 	         engine_roster_offer(e, MEMBER_NONE, e->growth.asked, body) != ERR_OK)

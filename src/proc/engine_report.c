@@ -33,10 +33,11 @@ post_telemetry(struct engine *e)
 		first = false;
 	}
 	text_put(&text,
-	    "],\"cpu_pct\":%.1f,\"ram_pct\":%.1f,\"mode\":\"%s\",\"drift\":%u,\"decoys\":%u}",
+	    "],\"cpu_pct\":%.1f,\"ram_pct\":%.1f,\"mode\":\"%s\",\"drift\":%u,\"decoys\":%u"
+	    ",\"roster\":%zu}",
 	    (double)e->telemetry.cpu_percent, (double)e->telemetry.memory_percent,
 	    e->config->mode == CONFIG_OBSERVE ? "observe" : "enforce", drift - e->drift_told,
-	    e->config->decoy_count);
+	    e->config->decoy_count, roster_records(e->roster).size_bytes);
 	e->drift_told = drift;
 	engine_post(e, HTTP_TELEMETRY, text.bytes, text.size);
 }

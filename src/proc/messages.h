@@ -280,6 +280,7 @@ enum http_path { /* the coordinator's, as in docs/protocol.md */
 	HTTP_TELEMETRY = 2, /* POST /api/telemetry */
 	HTTP_REPORT = 3,    /* POST /api/report/submit */
 	HTTP_ENTRIES = 4,   /* POST /api/v1/entries */
+	HTTP_RECORDS = 7,   /* POST /api/v1/roster */
 	/* GET, unsigned; what is posted is the query */
 	HTTP_RELEASES = 5,  /* /api/v1/releases?node=ID */
 	HTTP_ROSTER = 6     /* /api/v1/roster?offset=N */

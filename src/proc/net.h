@@ -16,7 +16,7 @@
 #define PROC_NET_H
 #include "core/rings.h"
 #include "proc/messages.h"
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 #include "sys/ipc.h"
 #include "sys/loop.h"
 #include "sys/tls.h"

@@ -188,6 +188,7 @@ path_text(uint32_t path)
 	case HTTP_RELEASES:
 		return "/api/v1/releases";
 	case HTTP_ROSTER:
+	case HTTP_RECORDS:
 		return "/api/v1/roster";
 	}
 	return NULL;
@@ -232,8 +233,9 @@ compose(struct coordinator *c)
 	struct signed_fields fields;
 	struct h1_request request = { .path = path_text(p->about.path),
 		.authority = c->authority,
-		.content_type =
-		    p->about.path == HTTP_ENTRIES ? "application/x-protobuf" : "application/json",
+		.content_type = p->about.path == HTTP_ENTRIES || p->about.path == HTTP_RECORDS
+		                    ? "application/x-protobuf"
+		                    : "application/json",
 		.body = p->body,
 		.body_bytes = p->size_bytes };
 	char question[QUESTION_BYTES];

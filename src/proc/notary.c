@@ -15,7 +15,7 @@
 #include "proc/notary_pin.h"
 #include "proc/notary_roster.h"
 #include "proc/profiles.h"
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 #include "sys/crypto.h"
 #include "sys/feed.h"
 #include "sys/log.h"
@@ -269,6 +269,8 @@ path_text(uint32_t path)
 		return "/api/report/submit";
 	case HTTP_ENTRIES:
 		return "/api/v1/entries";
+	case HTTP_RECORDS:
+		return "/api/v1/roster";
 	default: /* a registration carries a signature of its own */
 		return NULL;
 	}

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 #include "sys/crypto.h"
 #include "sys/identity.h"
 #include "sys/log.h"

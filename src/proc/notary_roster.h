@@ -9,7 +9,7 @@
 #ifndef PROC_NOTARY_ROSTER_H
 #define PROC_NOTARY_ROSTER_H
 #include "core/roster.h"
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 #include "sys/loop.h"
 
 struct notary_roster {

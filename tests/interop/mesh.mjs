@@ -116,6 +116,7 @@ export class Node {
 }
 
 export const syncItems = (...envelopes) => join(...envelopes.map((e) => bytes(1, e)));
+export const rosterPart = (offset, records) => join(varint(1 << 3), varint(offset), bytes(3, records));
 export const windowNow = () => Math.floor(Date.now() / 600000);
 
 // RFC 9421, as src/http/signature.h says.
@@ -145,6 +146,12 @@ export function makeMesh(bin, names, { operators = [], group } = {}) {
 	names.forEach((name, i) => mesh.nodes.push(enrol(name, 'node', '--address', `10.77.${Math.floor(i / 200)}.${11 + i % 200}`)));
 	for (const name of operators) mesh.operators.push(enrol(name, 'operator'));
 	run('epoch', '--dir', ca);
+	// Another member, in a further epoch.
+	mesh.grow = (name) => {
+		mesh.nodes.push(enrol(name, 'node', '--address', `10.77.200.${11 + mesh.nodes.length}`));
+		run('epoch', '--dir', ca);
+		return mesh.nodes.at(-1);
+	};
 	mesh.remove = () => rmSync(dir, { recursive: true, force: true });
 	return mesh;
 }

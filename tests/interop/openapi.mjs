@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
-import { Coordinator, makeMesh, syncItems, windowNow } from './mesh.mjs';
+import { Coordinator, makeMesh, rosterPart, syncItems, windowNow } from './mesh.mjs';
 
 const bin = process.argv[2];
 const source = path.join(import.meta.dirname, '../../src/coordinator/api.c');
@@ -90,6 +90,12 @@ test('every answer of a run with an incident is as it says', async () => {
 	await get('/api/v1/releases', `/api/v1/releases?node=${a.id.toString('hex')}`);
 	await get('/api/v1/roster', '/api/v1/roster?offset=0');
 	await get('/api/v1/roster', '/api/v1/roster');
+	const more = readFileSync(path.join(mesh.ca, 'roster')).length;
+	mesh.grow('node-f');
+	const records = readFileSync(path.join(mesh.ca, 'roster')).subarray(more);
+	await signed(a, '/api/v1/roster', rosterPart(more, records));
+	assert.deepEqual((await signed(a, '/api/telemetry', { ...telemetry, roster: more + records.length })).json, { roster: more });
+	for (const body of ['x', rosterPart(more, records)]) await signed(a, '/api/v1/roster', body);
 	await get('/api/v1/events', '/api/v1/events?since=x');
 	await get('/session/{token}', '/session/00');
 	check('post', '/api/v1/incidents/{id}/release', await c.post(`/api/v1/incidents/${id}/release`, { confirm: 'node-d', reason: 'x', kind: 'cleaned' }));

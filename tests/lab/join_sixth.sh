@@ -18,6 +18,7 @@ expect 3 "its kernel holds node-b" kernel_holds f 10.77.0.12
 for n in a c d e; do
 	always "node-$n still holds node-b" quarantined_by b "$n"
 done
+expect 15 "a member taught the coordinator the new epoch" grep -q 'records learned from node=node-.* epoch=2' "$PHALANX_LAB/coordinator/log"
 expect 10 "the topology shows node-f healthy" equals healthy topology f
 never "nobody is held who is no node" grep -lE 'isolate subject=(operator|unknown)' "$PHALANX_LAB"/node-*/log
 

@@ -1,4 +1,4 @@
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 #include "tests/unit/feed_fixture.h"
 
 /* The CA renews the fixture's node; the roster with it, the fixture's from now on. */

@@ -5,8 +5,8 @@
  *
  * Spec: docs/privsep.md, "The roster grows".
  */
-#ifndef PROC_ROSTER_PARTS_H
-#define PROC_ROSTER_PARTS_H
+#ifndef SYS_ROSTER_PARTS_H
+#define SYS_ROSTER_PARTS_H
 #include "core/roster.h"
 
 /* Zeros: nothing waits. */

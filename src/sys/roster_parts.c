@@ -1,4 +1,4 @@
-#include "proc/roster_parts.h"
+#include "sys/roster_parts.h"
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
