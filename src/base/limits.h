@@ -39,6 +39,7 @@
 #define LIMIT_INDICATOR_OWN_S (4 * 60 * 60)      /* what this node asks for */
 #define LIMIT_SEVER_DELAY_MS  50
 #define LIMIT_RELAY_DELAY_MS  20
+#define LIMIT_RELAY_TURN_MS   10                 /* the next f + 1 relay, if nobody was heard to */
 #define LIMIT_FIRST_SYNC_MS   (30 * 1000)
 #define LIMIT_PRECAUTION_MS   (24 * 60 * 60 * 1000)
 #define LIMIT_VOTE_BUDGET_MS  (24 * 60 * 60 * 1000)

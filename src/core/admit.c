@@ -31,7 +31,7 @@ is_held(struct core *c, const struct arrival *a)
 	    memcmp(o->bytes, a->bytes.data, o->size_bytes) != 0)
 		return false;
 	if (is_from_network(a))
-		spread_heard(c, o, a->from);
+		spread_heard(c, o, a->from, a->via == VIA_SYNC);
 	return true;
 }
 
@@ -426,7 +426,7 @@ pass_on(struct core *c, struct object *o, const struct arrival *a)
 		action->keep.standing = is_standing(o->kind);
 		/* What a newcomer catches up with, its peers have: else roots tell. */
 		if (a->via == VIA_LINK || is_full_mesh(c) || c->synced)
-			spread_accept(c, o, a->from);
+			spread_accept(c, o, a->from, a->via == VIA_SYNC);
 	}
 	/* What is about no member reports itself. */
 	if (o->subject != MEMBER_NONE)

@@ -1,6 +1,12 @@
 #include <stdlib.h>
 #include "core/state.h"
 
+static bool
+is_marked(const struct relay *r, member_index m)
+{
+	return m < r->members && (r->heard[m / 8] >> m % 8 & 1) != 0;
+}
+
 static void
 mark(struct relay *r, member_index m)
 {
@@ -8,10 +14,24 @@ mark(struct relay *r, member_index m)
 		r->heard[m / 8] |= (uint8_t)(1u << m % 8);
 }
 
-static bool
-is_marked(const struct relay *r, member_index m)
+/* Who passed it on has told all others; who offered it in a sync told us alone. */
+static void
+mark_relayed(struct relay *r, member_index from, bool synced)
 {
-	return m < r->members && (r->heard[m / 8] >> m % 8 & 1) != 0;
+	if (from == MEMBER_NONE || is_marked(r, from))
+		return;
+	mark(r, from);
+	r->relayed += !synced && from != r->object->author;
+}
+
+/* "In turns of f + 1, in the order of the roster from its author on." */
+static uint64_t
+turn_ms(const struct core *c, const struct object *o)
+{
+	size_t behind = (c->member_count + c->self - o->author - 1) % c->member_count;
+
+	return LIMIT_RELAY_DELAY_MS +
+	       behind / (epoch_f(current_epoch(c)) + 1) * (uint64_t)LIMIT_RELAY_TURN_MS;
 }
 
 static void
@@ -39,7 +59,7 @@ pass_along(struct core *c, const struct object *o, member_index from)
 }
 
 void
-spread_accept(struct core *c, struct object *o, member_index from)
+spread_accept(struct core *c, struct object *o, member_index from, bool synced)
 {
 	struct relays *relays = &c->relays;
 	struct relay *r;
@@ -58,13 +78,12 @@ spread_accept(struct core *c, struct object *o, member_index from)
 	r->wake.kind = WAKE_RELAY;
 	r->object = o;
 	r->members = c->member_count;
-	if (timerq_set(c->timers, &r->wake.timer, c->now_ms + LIMIT_RELAY_DELAY_MS) != ERR_OK) {
+	if (timerq_set(c->timers, &r->wake.timer, c->now_ms + turn_ms(c, o)) != ERR_OK) {
 		free(r);
 		return;
 	}
 	relays->list[relays->count++] = r;
-	if (from != MEMBER_NONE)
-		mark(r, from);
+	mark_relayed(r, from, synced);
 	mark(r, o->author);
 	/* What condemns it went to its subject already, on its own link. */
 	if (o->kind == ENTRY_CERTIFICATE && o->level == LEVEL_QUARANTINE)
@@ -72,11 +91,11 @@ spread_accept(struct core *c, struct object *o, member_index from)
 }
 
 void
-spread_heard(struct core *c, const struct object *o, member_index from)
+spread_heard(struct core *c, const struct object *o, member_index from, bool synced)
 {
-	for (size_t i = 0; i < c->relays.count && from != MEMBER_NONE; i++)
+	for (size_t i = 0; i < c->relays.count; i++)
 		if (c->relays.list[i]->object == o)
-			mark(c->relays.list[i], from);
+			mark_relayed(c->relays.list[i], from, synced);
 }
 
 void
@@ -91,9 +110,11 @@ void
 spread_relay(struct core *c, struct relay *r)
 {
 	struct span bytes = { r->object->bytes, r->object->size_bytes };
+	/* Of f + 1 one at least is honest, and has told everybody. */
+	bool told = r->relayed > epoch_f(current_epoch(c));
 	size_t at = 0;
 
-	for (size_t i = 0; i < c->near.count; i++) {
+	for (size_t i = 0; i < c->near.count && !told; i++) {
 		member_index peer = c->near.list[i];
 
 		if (peer_of(c, peer)->link.up && !is_marked(r, peer))

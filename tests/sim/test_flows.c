@@ -319,7 +319,7 @@ who_comes_late_hears_of_what_stands(void **unused)
 	world_free(w);
 }
 
-/* Who has no link to the author hears it from the others, 20 ms later. */
+/* Who has no link to the author hears it from the others, 20 ms later: from those whose turn it is. */
 static void
 urgent_objects_find_a_way_round(void **unused)
 {

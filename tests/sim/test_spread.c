@@ -147,6 +147,66 @@ full_meshes_relay_urgent_objects_only(void **unused)
 	crowd_free(w);
 }
 
+/* The author reaches one node only, and of those whose turn is first the most that may lie drop it. */
+static bool
+told_one_and_droppers(struct crowd *w, member_index from, member_index to, enum entry_kind kind)
+{
+	(void)w;
+	if (entry_is_link_message(kind))
+		return true;
+	return from == 0 ? to == 29 : from > 5;
+}
+
+static struct crowd *
+full_mesh_of(size_t count)
+{
+	struct crowd *w = crowd_new(count);
+
+	for (size_t i = 0; i < count; i++)
+		crowd_start(w, (member_index)i);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			crowd_link(w, (member_index)i, (member_index)j, true);
+	crowd_run(w, 3000);
+	return w;
+}
+
+/* With everybody told by the author f + 1 others relay, not all. */
+static void
+few_relay_what_all_have(void **unused)
+{
+	struct crowd *w = full_mesh_of(30);
+	struct core_event ev = { .input = CORE_CONFESS, .confess.reason = CLASS_OPERATOR };
+
+	(void)unused;
+	for (size_t i = 0; i < 30; i++)
+		memset(w->nodes[i].arrived, 0, sizeof(w->nodes[i].arrived));
+	crowd_step(w, 0, &ev);
+	crowd_run(w, 300);
+	for (size_t i = 1; i < 30; i++) {
+		assert_true(w->nodes[i].held[0] >= STRENGTH_CUT);
+		/* Its author's, and of six in their turn all but its own. */
+		assert_in_range(w->nodes[i].arrived[ENTRY_SELF_REPORT], 6, 7);
+	}
+	crowd_free(w);
+}
+
+/* Whoever has it alone tells all when its turn comes, whatever the liars before it do. */
+static void
+who_alone_was_told_tells_all_in_its_turn(void **unused)
+{
+	struct crowd *w = full_mesh_of(30);
+	struct core_event ev = { .input = CORE_CONFESS, .confess.reason = CLASS_OPERATOR };
+
+	(void)unused;
+	w->sends = told_one_and_droppers;
+	crowd_step(w, 0, &ev);
+	crowd_run(w, LIMIT_RELAY_DELAY_MS + 30 / 6 * LIMIT_RELAY_TURN_MS);
+	for (size_t i = 1; i < 30; i++)
+		assert_true(w->nodes[i].held[0] >= STRENGTH_CUT);
+	crowd_free(w);
+}
+
 int
 main(void)
 {
@@ -155,6 +215,8 @@ main(void)
 		cmocka_unit_test(votes_travel_over_the_ring),
 		cmocka_unit_test(droppers_are_passed_by),
 		cmocka_unit_test(full_meshes_relay_urgent_objects_only),
+		cmocka_unit_test(few_relay_what_all_have),
+		cmocka_unit_test(who_alone_was_told_tells_all_in_its_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
