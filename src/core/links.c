@@ -270,7 +270,7 @@ links_ping(struct core *c, member_index from, const struct ping *ping)
 	sync_root(c, from, ping->root);
 	records_told(c, from, ping->roster_bytes);
 	if (!ping->answer)
-		send_ping(c, from, ping->nonce, true);
+		link->nonce = ping->nonce;
 }
 
 /* ---- the tick --------------------------------------------------------------------- */
@@ -336,10 +336,16 @@ links_tick(struct core *c)
 		member_index peer = c->near.list[i];
 
 		live(c, peer, LIVENESS_TICK);
-		/* One end of a link pings: the smaller id. */
-		if (peer_of(c, peer)->link.up &&
-		    node_id_compare(&member_of(c, c->self)->id, &member_of(c, peer)->id) < 0)
+		if (!peer_of(c, peer)->link.up)
+			continue;
+		/*
+		 * One end of a link pings: the smaller id.  The other answers with its
+		 * own tick, so that nobody wakes once for each of its links.
+		 */
+		if (node_id_compare(&member_of(c, c->self)->id, &member_of(c, peer)->id) < 0)
 			send_ping(c, peer, nonce, false);
+		else
+			send_ping(c, peer, peer_of(c, peer)->link.nonce, true);
 	}
 	forget_the_dead(c);
 	check_clock(c);

@@ -18,6 +18,7 @@ struct link {
 	bool root_known;
 	uint64_t root;            /* as the peer last said */
 	bool claims_later;        /* it says it holds a later entry of ours; unproven */
+	uint32_t nonce; /* of its last ping: what the answer repeats */
 	bool clock_known;
 	int64_t clock_offset_ms;  /* its clock minus ours */
 	struct budget checks;
