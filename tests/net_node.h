@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <libgen.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,9 @@ struct node {
 	/* the message last seen by node_expect() */
 	uint8_t data[LIMIT_IPC_BYTES] __attribute__((aligned(8)));
 	size_t size_bytes;
+	/* one packet of the engine's channel, and how far it was read */
+	uint8_t packet[sizeof(struct ipc_header) + LIMIT_IPC_BYTES] __attribute__((aligned(8)));
+	size_t packet_bytes, packet_at;
 };
 
 #define node_check(condition)                                                                      \
@@ -175,6 +179,7 @@ node_connect_engine(struct node *node)
 
 	if (node->engine != -1)
 		close(node->engine);
+	node->packet_bytes = node->packet_at = 0;
 	node_check(ipc_pair(pair) == ERR_OK);
 	node_check(ipc_write_blocking(node->control, MSG_CHANNEL, &about, sizeof(about), NULL, 0,
 	               pair[1]) == ERR_OK);
@@ -190,24 +195,41 @@ node_send(struct node *node, enum message_type type, const void *fixed, size_t f
 	               -1) == ERR_OK);
 }
 
-/* The next message of that type, into node->data; others before it are passed over. */
+/* The next message into node->data; net gathers several in a packet. */
+static inline bool
+node_next(struct node *node, uint32_t *type, int timeout_ms)
+{
+	struct pollfd wait = { .fd = node->engine, .events = POLLIN };
+	struct ipc_header header;
+	ssize_t n;
+
+	if (node->packet_at >= node->packet_bytes) {
+		if (poll(&wait, 1, timeout_ms) != 1 ||
+		    (n = recv(node->engine, node->packet, sizeof(node->packet), 0)) <= 0)
+			return false;
+		node->packet_bytes = (size_t)n;
+		node->packet_at = 0;
+	}
+	memcpy(&header, node->packet + node->packet_at, sizeof(header));
+	node->packet_at += sizeof(header);
+	node_check(header.size_bytes <= node->packet_bytes - node->packet_at);
+	memcpy(node->data, node->packet + node->packet_at, header.size_bytes);
+	node->packet_at += (header.size_bytes + 7) & ~(size_t)7;
+	node->size_bytes = header.size_bytes;
+	*type = header.type;
+	return true;
+}
+
+/* The next message of that type; others before it are passed over. */
 static inline bool
 node_wait(struct node *node, enum message_type type, int timeout_ms)
 {
 	uint32_t got;
-	enum err err;
-	int fd;
 
-	for (;;) {
-		err = ipc_read_blocking(node->engine, &got, node->data, sizeof(node->data),
-		    &node->size_bytes, &fd, timeout_ms);
-		if (err != ERR_OK && err != ERR_AGAIN)
-			fprintf(stderr, "%s: %s\n", node->name, err_text(err));
-		if (err != ERR_OK)
-			return false;
+	while (node_next(node, &got, timeout_ms))
 		if (got == type)
 			return true;
-	}
+	return false;
 }
 
 static inline const void *

@@ -222,6 +222,8 @@ channel(struct child *child, enum role_id far, int fd)
 		log_error("channel to role %d: %s", (int)far, err_text(err));
 		return;
 	}
+	if (far == ROLE_NET)
+		ipc_gather(e->siblings[far]);
 	if (far == ROLE_NOTARY)
 		engine_tell(e, far, MSG_REPLAY, NULL, 0, (struct span){ 0 });
 	else if (far == ROLE_ENFORCER && e->replayed)

@@ -401,6 +401,8 @@ channel(struct child *child, enum role_id far, int fd)
 		log_error("no channel to the engine");
 		return;
 	}
+	/* A tick of the mesh brings a message from each link. */
+	ipc_gather(net.engine);
 	tell_held(ERR_OK);
 	coordinator_announce(net.coordinator);
 	links_announce(net.links);

@@ -12,9 +12,10 @@
 #include "sys/ipc.h"
 #include "sys/log.h"
 
-#define MESSAGES_A_WAKE_UP 64
-#define PACKET_BYTES       (sizeof(struct ipc_header) + LIMIT_IPC_BYTES)
-#define SOCKET_BYTES       (4 * (int)PACKET_BYTES)
+#define PACKETS_A_WAKE_UP 64
+#define PACKET_BYTES      (sizeof(struct ipc_header) + LIMIT_IPC_BYTES)
+#define SOCKET_BYTES      (4 * (int)PACKET_BYTES)
+#define GATHER_BYTES      (16 * 1024)
 
 /* What the socket did not take. */
 struct packet {
@@ -31,6 +32,9 @@ struct ipc {
 	struct ipc_handler handler;
 	struct packet *first, **last;
 	size_t queued;
+	struct loop_timer *leave; /* NULL: each message is a packet */
+	uint8_t *gathered;
+	size_t gathered_bytes;
 	bool busy;   /* a handler is on the stack */
 	bool doomed; /* freed by that handler */
 };
@@ -105,12 +109,35 @@ take_descriptor(struct msghdr *message)
 	return kept;
 }
 
+static size_t
+padded(size_t size_bytes)
+{
+	return (size_bytes + 7) & ~(size_t)7;
+}
+
+/* Does the packet end where a message of it does?  size_bytes: all behind the first header. */
+static bool
+is_framed(struct ipc_header header, const uint8_t *payload, size_t size_bytes)
+{
+	while (header.size_bytes != size_bytes) {
+		size_t end = padded(header.size_bytes);
+
+		if (end + sizeof(header) > size_bytes)
+			return false;
+		memcpy(&header, payload + end, sizeof(header));
+		payload += end + sizeof(header);
+		size_bytes -= end + sizeof(header);
+	}
+	return true;
+}
+
 /*
- * One packet, its header apart from its payload, checked against each other.
+ * One packet, its first header apart from the rest, which is *size_bytes long.
  * passed_fd NULL: the kernel drops descriptors.
  */
 static enum err
-receive(int fd, struct ipc_header *header, void *payload, size_t room, int *passed_fd)
+receive(int fd, struct ipc_header *header, void *payload, size_t room, size_t *size_bytes,
+    int *passed_fd)
 {
 	struct iovec parts[2] = { { header, sizeof(*header) }, { payload, room } };
 	union ancillary ancillary;
@@ -140,8 +167,10 @@ receive(int fd, struct ipc_header *header, void *payload, size_t room, int *pass
 		err = ERR_OVERSIZE;
 	else if ((size_t)size < sizeof(*header))
 		err = ERR_TRUNCATED;
-	else if (header->size_bytes != (size_t)size - sizeof(*header))
+	else if (!is_framed(*header, payload, (size_t)size - sizeof(*header)))
 		err = ERR_MALFORMED;
+	else
+		*size_bytes = (size_t)size - sizeof(*header);
 	if (err == ERR_OK && passed_fd != NULL)
 		*passed_fd = taken;
 	else if (taken != -1)
@@ -221,9 +250,67 @@ flush(struct ipc *ipc)
 }
 
 static enum err
+transmit_or_enqueue(struct ipc *ipc, const struct iovec *parts, size_t part_count, int passed_fd)
+{
+	enum err err;
+
+	if (ipc->first == NULL) {
+		err = transmit(ipc->fd, parts, part_count, passed_fd, MSG_DONTWAIT);
+		if (err != ERR_AGAIN)
+			return err;
+	}
+	return enqueue(ipc, parts, part_count, passed_fd);
+}
+
+static enum err
+send_gathered(struct ipc *ipc)
+{
+	struct iovec part = { ipc->gathered, ipc->gathered_bytes };
+
+	if (ipc->gathered_bytes == 0)
+		return ERR_OK;
+	ipc->gathered_bytes = 0;
+	return transmit_or_enqueue(ipc, &part, 1, -1);
+}
+
+/* Who closed the channel is heard of by reading from it. */
+static void
+leave(void *context)
+{
+	struct ipc *ipc = context;
+	enum err err = ipc->watch == NULL ? ERR_CLOSED : send_gathered(ipc);
+
+	if (err != ERR_OK && err != ERR_CLOSED)
+		log_error("ipc: what was gathered is lost: %s", err_text(err));
+}
+
+static void
+put(struct ipc *ipc, const struct iovec *part)
+{
+	if (part->iov_len > 0)
+		memcpy(ipc->gathered + ipc->gathered_bytes, part->iov_base, part->iov_len);
+	ipc->gathered_bytes += part->iov_len;
+}
+
+static void
+gather(struct ipc *ipc, const struct iovec parts[3])
+{
+	static const uint8_t zeros[8];
+	struct iovec padding = { (void *)(uintptr_t)zeros,
+		padded(ipc->gathered_bytes) - ipc->gathered_bytes };
+
+	if (ipc->gathered_bytes == 0)
+		loop_timer_set(ipc->leave, 0);
+	put(ipc, &padding);
+	for (size_t i = 0; i < 3; i++)
+		put(ipc, &parts[i]);
+}
+
+static enum err
 send_parts(struct ipc *ipc, uint32_t type, const void *fixed, size_t fixed_bytes, const void *tail,
     size_t tail_bytes, int passed_fd)
 {
+	size_t size_bytes = sizeof(struct ipc_header) + fixed_bytes + tail_bytes;
 	struct ipc_header header = { .type = type };
 	struct iovec parts[3] = { { &header, sizeof(header) },
 		{ (void *)(uintptr_t)fixed, fixed_bytes },
@@ -235,12 +322,15 @@ send_parts(struct ipc *ipc, uint32_t type, const void *fixed, size_t fixed_bytes
 	if (ipc->watch == NULL)
 		return ERR_CLOSED;
 	header.size_bytes = (uint32_t)(fixed_bytes + tail_bytes);
-	if (ipc->first == NULL) {
-		err = transmit(ipc->fd, parts, 3, passed_fd, MSG_DONTWAIT);
-		if (err != ERR_AGAIN)
+	if (ipc->queued >= LIMIT_IPC_QUEUE)
+		return ERR_FULL;
+	if (padded(ipc->gathered_bytes) + size_bytes > GATHER_BYTES || passed_fd != -1)
+		if ((err = send_gathered(ipc)) != ERR_OK)
 			return err;
-	}
-	return enqueue(ipc, parts, 3, passed_fd);
+	if (ipc->leave == NULL || size_bytes > GATHER_BYTES || passed_fd != -1)
+		return transmit_or_enqueue(ipc, parts, 3, passed_fd);
+	gather(ipc, parts);
+	return ERR_OK;
 }
 
 enum err
@@ -254,6 +344,17 @@ enum err
 ipc_send_fd(struct ipc *ipc, uint32_t type, const void *fixed, size_t fixed_bytes, int fd)
 {
 	return send_parts(ipc, type, fixed, fixed_bytes, NULL, 0, fd);
+}
+
+void
+ipc_gather(struct ipc *ipc)
+{
+	if (ipc->leave != NULL || (ipc->gathered = malloc(GATHER_BYTES)) == NULL)
+		return;
+	if (loop_timer_new(ipc->loop, leave, ipc, &ipc->leave) != ERR_OK) {
+		free(ipc->gathered);
+		ipc->gathered = NULL;
+	}
 }
 
 size_t
@@ -273,24 +374,42 @@ shut(struct ipc *ipc, enum err why)
 		ipc->handler.closed(ipc->handler.context, ipc, why);
 }
 
+/* A packet that receive() has checked, message by message. */
+static void
+deliver(
+    struct ipc *ipc, struct ipc_header header, const uint8_t *payload, size_t size_bytes, int fd)
+{
+	for (;;) {
+		struct ipc_message message = { header.type, header.size_bytes, payload, fd };
+		size_t end = padded(header.size_bytes);
+
+		ipc->handler.message(ipc->handler.context, ipc, &message);
+		if (ipc->doomed || header.size_bytes == size_bytes)
+			return;
+		memcpy(&header, payload + end, sizeof(header));
+		payload += end + sizeof(header);
+		size_bytes -= end + sizeof(header);
+		fd = -1;
+	}
+}
+
 static enum err
 drain(struct ipc *ipc)
 {
 	/* One a process, not one a channel: pages touched once. */
 	static uint8_t *buffer;
 	struct ipc_header header;
-	struct ipc_message message;
+	size_t size_bytes;
 	enum err err;
 	int left, fd = -1;
 
 	if (buffer == NULL && (buffer = malloc(LIMIT_IPC_BYTES)) == NULL)
 		return ERR_NOMEM;
-	for (left = MESSAGES_A_WAKE_UP; left > 0; left--) {
-		if ((err = receive(ipc->fd, &header, buffer, LIMIT_IPC_BYTES,
+	for (left = PACKETS_A_WAKE_UP; left > 0; left--) {
+		if ((err = receive(ipc->fd, &header, buffer, LIMIT_IPC_BYTES, &size_bytes,
 		         ipc->handler.descriptors ? &fd : NULL)) != ERR_OK)
 			return err == ERR_AGAIN ? ERR_OK : err;
-		message = (struct ipc_message){ header.type, header.size_bytes, buffer, fd };
-		ipc->handler.message(ipc->handler.context, ipc, &message);
+		deliver(ipc, header, buffer, size_bytes, fd);
 		if (ipc->doomed)
 			return ERR_OK;
 	}
@@ -349,9 +468,11 @@ ipc_free(struct ipc *ipc)
 		ipc->doomed = true;
 		return;
 	}
+	loop_timer_free(ipc->leave);
 	while (ipc->first != NULL)
 		drop_first(ipc);
 	close(ipc->fd);
+	free(ipc->gathered);
 	free(ipc);
 }
 
@@ -376,6 +497,7 @@ ipc_read_blocking(int fd, uint32_t *type, void *buffer, size_t room, size_t *siz
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	struct ipc_header header;
+	size_t payload_bytes;
 	enum err err;
 	int taken, count;
 
@@ -384,8 +506,13 @@ ipc_read_blocking(int fd, uint32_t *type, void *buffer, size_t room, size_t *siz
 	while (count == -1 && errno == EINTR);
 	if (count == 0)
 		return ERR_AGAIN;
-	if ((err = receive(fd, &header, buffer, room, &taken)) != ERR_OK)
+	if ((err = receive(fd, &header, buffer, room, &payload_bytes, &taken)) != ERR_OK)
 		return err;
+	if (header.size_bytes != payload_bytes) {
+		if (taken != -1)
+			close(taken);
+		return ERR_MALFORMED; /* nobody gathers yet */
+	}
 	*type = header.type;
 	*size_bytes = header.size_bytes;
 	*passed_fd = taken;

@@ -1,10 +1,12 @@
 /*
  * ipc: typed messages between two processes over a SOCK_SEQPACKET socketpair.
  *
- * One packet is one message: struct ipc_header, then exactly size_bytes of
- * payload; descriptors ride beside it.  Sending never blocks: what the socket
- * does not take waits in a queue of at most LIMIT_IPC_QUEUE messages.  The
- * receiver treats every message as hostile; ipc_expect() checks its size.
+ * A message is struct ipc_header, then exactly size_bytes of payload.  A packet
+ * holds one, or several of a channel that gathers, each at a multiple of eight
+ * bytes; a descriptor rides beside the first.  Sending never blocks: what the
+ * socket does not take waits in a queue of at most LIMIT_IPC_QUEUE packets.  The
+ * receiver treats every packet as hostile: it is checked whole before its first
+ * message is delivered, and ipc_expect() checks the size of each.
  */
 #ifndef SYS_IPC_H
 #define SYS_IPC_H
@@ -49,6 +51,8 @@ MUST_USE enum err ipc_send(struct ipc *, uint32_t type, const void *fixed, size_
 MUST_USE enum err ipc_send_fd(struct ipc *, uint32_t type, const void *fixed, size_t fixed_bytes,
     int fd);
 size_t ipc_queued(const struct ipc *);
+/* From now on what one round of the loop sends leaves together at its end; without memory for it, as before. */
+void ipc_gather(struct ipc *);
 /* Blocking, for a child before its loop runs: next message into a caller's buffer. */
 MUST_USE enum err ipc_read_blocking(int fd, uint32_t *type, void *buffer, size_t room,
     size_t *size_bytes, int *passed_fd, int timeout_ms);

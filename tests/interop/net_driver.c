@@ -47,10 +47,8 @@ serve(struct node *node)
 	struct msg_vote_ack ack = { .received = 1, .reason = "counted" };
 	struct msg_send echo = { .except = MSG_ALL };
 	uint32_t type;
-	int fd;
 
-	node_check(ipc_read_blocking(node->engine, &type, node->data, sizeof(node->data),
-	               &node->size_bytes, &fd, NODE_WAIT_MS) == ERR_OK);
+	node_check(node_next(node, &type, NODE_WAIT_MS));
 	switch (type) {
 	case MSG_ENVELOPE:
 		echo.to = envelope->peer;
@@ -107,8 +105,11 @@ main(int argc, char **argv)
 		ready[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
 		ready[1] = (struct pollfd){ .fd = node.engine, .events = POLLIN };
 		node_check(poll(ready, 2, -1) > 0);
-		if (ready[1].revents != 0)
-			serve(&node);
+		if (ready[1].revents != 0) {
+			do
+				serve(&node);
+			while (node.packet_at < node.packet_bytes);
+		}
 		if (ready[0].revents != 0)
 			break;
 	}

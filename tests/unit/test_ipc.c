@@ -109,6 +109,65 @@ queue_keeps_order(void **unused)
 	loop_free(loop);
 }
 
+static void
+stops(void *context)
+{
+	loop_stop(context, 0);
+}
+
+static void
+gathers(void *context)
+{
+	struct ipc *ipc = context;
+	static const uint8_t block[2000];
+	uint32_t i;
+
+	for (i = 0; i < 100; i++)
+		assert_ok(ipc_send(ipc, i, block, i % 9, block, i * i % 2000));
+}
+
+/* What one round sends arrives in order, each as it was sent, and in few packets. */
+static void
+gathered(void **unused)
+{
+	struct loop *loop;
+	struct loop_timer *timer;
+	struct end end, far;
+	struct ipc_handler handler = { take, idled, closed, &far, false };
+	uint8_t packet[64];
+	int bare;
+
+	(void)unused;
+	assert_ok(loop_new(&loop));
+	pair_up(loop, &end, &bare, false);
+	ipc_gather(end.ipc);
+	assert_ok(loop_timer_new(loop, gathers, end.ipc, &timer));
+	loop_timer_set(timer, 0);
+	far = (struct end){ .loop = loop, .fd = -1, .in_order = true, .stop_at = 100 };
+	assert_ok(ipc_new(loop, bare, &handler, &far.ipc));
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(far.count, 100);
+	assert_true(far.in_order);
+	assert_int_equal(far.last_size, 99 % 9 + 99 * 99 % 2000);
+	loop_timer_free(timer);
+	ipc_free(far.ipc);
+	ipc_free(end.ipc);
+
+	/* Three small ones are one packet. */
+	pair_up(loop, &end, &bare, false);
+	ipc_gather(end.ipc);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_ok(ipc_send(end.ipc, i, &i, sizeof(i), NULL, 0));
+	assert_ok(loop_timer_new(loop, stops, loop, &timer));
+	loop_timer_set(timer, loop_now_ms() + 1);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(recv(bare, packet, sizeof(packet), MSG_DONTWAIT), 16 + 16 + 12);
+	loop_timer_free(timer);
+	ipc_free(end.ipc);
+	close(bare);
+	loop_free(loop);
+}
+
 /* A message of exactly the limit passes, one byte more is refused before it is sent. */
 static void
 size_limit(void **unused)
@@ -154,6 +213,8 @@ hostile_framing(void **unused)
 		enum err expected;
 	} cases[] = { { 5, 4, ERR_MALFORMED }, { 3, 4, ERR_MALFORMED },
 		{ UINT32_MAX, 0, ERR_MALFORMED },
+		/* Behind the first message: less than a header, and one that claims too much. */
+		{ 1, 15, ERR_MALFORMED }, { 1, 17, ERR_MALFORMED },
 		{ LIMIT_IPC_BYTES + 1, LIMIT_IPC_BYTES + 1, ERR_OVERSIZE } };
 	struct loop *loop;
 	struct end end;
@@ -311,6 +372,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queue_keeps_order),
+		cmocka_unit_test(gathered),
 		cmocka_unit_test(size_limit),
 		cmocka_unit_test(hostile_framing),
 		cmocka_unit_test(descriptors),
