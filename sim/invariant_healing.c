@@ -215,23 +215,33 @@ hand_in(struct sim *s, size_t *host)
 	return false;
 }
 
+/* Nothing keeps a host from hearing the other on their link. */
+static bool
+may_hear(const struct sim *s, size_t host, size_t other)
+{
+	size_t link = fabric_find(s, other, s->hosts[host].member);
+
+	return host != other && is_free(s, host) && link != SIZE_MAX && s->fabric.links[link].up;
+}
+
 static void
 check_relayed(struct sim *s)
 {
+	bool could_hear[OBSERVED_MAX] = { false };
 	const struct record *said;
 	struct core_member_view v;
 	size_t host;
 
 	if (s->count > LIMIT_FULL_MESH || !hand_in(s, &host))
 		return;
+	/* Whoever finds a link later, as the released does, hears of it from anti-entropy. */
+	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++)
+		could_hear[i] = may_hear(s, i, host);
 	said = ledger_by(s->ledger, authority_operator(s->authority));
 	if (!sim_run_until(s, s->now_ms + RELAYED_MS))
 		return;
 	for (size_t i = 0; i < s->count && i < OBSERVED_MAX; i++) {
-		size_t link = fabric_find(s, host, s->hosts[i].member);
-
-		if (i == host || !is_free(s, i) || link == SIZE_MAX || !s->fabric.links[link].up ||
-		    (said->reached >> i & 1) != 0)
+		if (!could_hear[i] || !may_hear(s, i, host) || (said->reached >> i & 1) != 0)
 			continue;
 		/* What was granted meanwhile need not be asked for. */
 		core_view_member(s->hosts[i].core, said->subject, &v);
