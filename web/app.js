@@ -11,10 +11,10 @@ import { happened, isHolding, load, model, stateOf, zoneOf } from './model.js';
 import * as node from './node.js';
 import * as picture from './picture.js';
 import * as release from './release.js';
-import { count, day, short, span, visible } from './text.js';
+import { count, day, short, span, thousands, visible } from './text.js';
 import { trust } from './trust.js';
 
-const STALE_MS = 6000, LISTS_MS = 100;
+const STALE_MS = 6000, LISTS_MS = 100, SHELL_MS = 4000;
 const VIEWS = ['ring', 'zones', 'grid', 'table'];
 
 // What the address keeps; '' means: choose for me.
@@ -57,19 +57,26 @@ const nodeNow = () => at.node || incident.shownIncident()?.name || '';
 
 const held = () => model.index.get(at.node) ?? -1;
 
-// due: parts that changed; lists are drawn at most ten times a second.
+// due: parts that changed; they are drawn at most ten times a second, sooner
+// where it is urgent, and in no more than a third of the time.
 const due = new Set();
-let timer = 0, drawn = -Infinity;
+let timer = 0, drawn = -Infinity, took = 0, urgent = false;
 
 function want(...parts) {
 	for (const part of parts) due.add(part);
 	if (timer !== 0 || due.size === 0) return;
-	timer = setTimeout(draw, Math.max(0, drawn + LISTS_MS - performance.now()));
+	timer = setTimeout(draw, Math.max(0, drawn + Math.max(3 * took, urgent ? 0 : LISTS_MS) - performance.now()));
 }
 
 function draw() {
 	timer = 0;
+	urgent = false;
 	drawn = performance.now();
+	show();
+	took = performance.now() - drawn;
+}
+
+function show() {
 	const parts = new Set(due);
 	due.clear();
 	if (!loaded) return;
@@ -81,7 +88,7 @@ function draw() {
 	}
 	if (any('places', 'view')) showView();
 	const sifted = filter.test !== null && parts.has('nodes');
-	if (sifted || any('picture', 'incidents', 'choice', 'view')) showPicture(sifted || any('picture', 'choice'));
+	if (sifted || any('picture', 'incidents', 'choice', 'places', 'view')) showPicture(sifted || any('picture', 'choice', 'places', 'view'));
 	if (any('nodes', 'choice', 'view', 'places')) showNodes();
 	if (any('threats')) lists.threats();
 	if (any('blocked')) lists.blocked();
@@ -119,7 +126,7 @@ function showNodes() {
 	document.title = `${cut}${visible(model.mesh) || 'Phalanx'}`;
 	byId('no-nodes').hidden = model.order.length > 0;
 	say(byId('no-nodes-url'), `COORDINATOR_URL=${location.origin}`);
-	say(byId('filter-note'), filter.trouble || (filter.test ? matching === 0 ? 'nothing matches' : `${matching.toLocaleString('en')} of ${count(model.order.length, 'node')}` : ''));
+	say(byId('filter-note'), filter.trouble || (filter.test ? matching === 0 ? 'nothing matches' : `${thousands(matching)} of ${count(model.order.length, 'node')}` : ''));
 	byId('filter').setAttribute('aria-invalid', String(filter.trouble !== ''));
 	byId('filter-clear').hidden = at.filter === '';
 	showNotes();
@@ -173,7 +180,7 @@ function take(name, data) {
 	if (name === 'vote') picture.fly(model.index.get(data.name), model.index.get(data.node) ?? model.index.get(model.incidents.find((one) => one.id === data.id)?.name), data.ok);
 	if (name === 'incident' || name === 'vote' || name === 'cut' || name === 'release') incident.refresh(data.id);
 	if (name === 'incident') {
-		drawn = -Infinity; // this one is not to wait for its turn
+		urgent = true;
 		picture.excite();
 		say(byId('announce'), `${visible(data.name)} ${incident.levelOf(data)[1]}`);
 	}
@@ -361,6 +368,16 @@ new ResizeObserver(() => {
 	if (loaded) want('places', 'picture');
 }).observe(byId('stage'));
 
+// The shell first: 10,000 nodes take longer than people wait for a sign of life.
+// A page that nobody sees is never painted.
+function painted() {
+	return new Promise((done) => {
+		if (document.hidden) done();
+		setTimeout(done, SHELL_MS);
+		new PerformanceObserver(() => done()).observe({ type: 'paint', buffered: true });
+	});
+}
+
 readAddress();
 lists.legend();
 picture.takeColours();
@@ -369,7 +386,7 @@ setInterval(() => {
 	showAge();
 	if (loaded) lists.blocked();
 }, 1000);
-follow({
+void painted().then(() => follow({
 	loaded: begin,
 	happened: take,
 	heard: hear,
@@ -377,4 +394,7 @@ follow({
 		trouble = what;
 		showAge();
 	},
-});
+}));
+
+// For the browser's console, and for tests.
+export { incident, model, picture, stateOf };

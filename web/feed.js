@@ -3,15 +3,16 @@
 import { byId, say } from './dom.js';
 import { ask } from './client.js';
 import { model } from './model.js';
-import { count, visible } from './text.js';
+import { count, thousands, visible } from './text.js';
 
 const SMALL = 200;         // so many lines are checked without being asked to
 const LINES_MOST = 100000; // more is for the command line
+const PAUSE_MS = 1000;     // between checks of lines that keep coming
 const encoder = new TextEncoder();
 
 // Checked up to and with line `n`, whose hash is `hash`.
 const fresh = () => ({ n: 0, hash: '0'.repeat(64), bad: null, took_ms: 0 });
-let checked = fresh(), running = false, trouble = '';
+let checked = fresh(), running = false, resting = false, trouble = '';
 
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (b) => b.toString(16).padStart(2, '0')).join('');
 const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -51,8 +52,8 @@ async function check() {
 
 // anew: from the first line, whatever was checked before.
 export async function verify(anew) {
-	if (running || !crypto.subtle || checked.bad && !anew) return;
-	running = true;
+	if (running || !crypto.subtle || !anew && (resting || checked.bad)) return;
+	running = resting = true;
 	if (anew) checked = fresh();
 	const started = performance.now();
 	trouble = '';
@@ -64,8 +65,11 @@ export async function verify(anew) {
 	checked.took_ms = performance.now() - started;
 	running = false;
 	show();
-	// Lines that came meanwhile.
-	if (!checked.bad && !trouble && checked.n > 0 && checked.n < model.feed.entries) void verify(false);
+	// Then the lines that came meanwhile, many at once.
+	setTimeout(() => {
+		resting = false;
+		if (!trouble && checked.n > 0 && checked.n < model.feed.entries) void verify(false);
+	}, PAUSE_MS);
 }
 
 function verdict() {
@@ -84,7 +88,7 @@ export function show() {
 	say(byId('feed-verdict'), words);
 	byId('feed-verdict').className = kind;
 	byId('feed-verify').hidden = !crypto.subtle || entries === 0;
-	say(byId('feed-chip'), `feed ${entries.toLocaleString('en')} ${kind === 'good' ? '✔' : kind === 'bad' ? '✘' : '…'}`);
+	say(byId('feed-chip'), `feed ${thousands(entries)} ${kind === 'good' ? '✔' : kind === 'bad' ? '✘' : '…'}`);
 	byId('feed-chip').classList.toggle('bad', kind === 'bad');
 	byId('feed-chip').title = words;
 }

@@ -1,8 +1,10 @@
 // layout: where each node stands.  Pure: the same nodes in the same order on
 // the same surface stand in the same places, in every tab and after a reload.
-export const RING_MOST = 60, ZONES_MOST = 600;
+export const RING_MOST = 60;
+export const ZONES_MOST = 600;
 
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
+const ASPECTS = [1.7, 2.2, 3]; // of a zone's cells: width to height
 
 function blank(size) {
 	return { x: new Float32Array(size), y: new Float32Array(size), r: 8, labels: [], circles: [], all: false };
@@ -94,20 +96,27 @@ function zones(order, size, w, h, zoneOf) {
 }
 
 function grid(order, size, w, h, zoneOf) {
-	const places = { ...blank(size), cells: true }, list = groups(order, zoneOf), edge = 12, title = 20;
-	const found = fit(1, 34, (cell) => {
+	const places = { ...blank(size), cells: true, boxes: [] }, list = groups(order, zoneOf), edge = 12, title = 20;
+	// Whole pixels from three on: cells of one size, with sharp edges.
+	const shelved = (scale, aspect) => {
+		const cell = scale < 3 ? scale : Math.floor(scale);
 		const boxes = list.map((group) => {
-			const columns = Math.max(1, Math.min(Math.floor((w - 2 * edge) / cell), Math.ceil(Math.sqrt(group.members.length * 1.7))));
+			const columns = Math.max(1, Math.min(Math.floor((w - 2 * edge) / cell), Math.ceil(Math.sqrt(group.members.length * aspect))));
 			const rows = Math.ceil(group.members.length / columns);
 			// A name needs room too.
 			return { group, cell, columns, w: Math.min(w - 2 * edge, Math.max(columns * cell, 54)), h: rows * cell };
 		});
-		return shelve(boxes, w - 2 * edge, h - 2 * edge, 8, title);
-	}) ?? { shelves: [] };
+		const found = shelve(boxes, w - 2 * edge, h - 2 * edge, 8, title);
+		return found && { ...found, cell };
+	};
+	// The shape of the boxes that leaves room for the largest cells.
+	const found = ASPECTS.map((aspect) => fit(1, 34, (scale) => shelved(scale, aspect)) ?? { shelves: [], cell: 0 })
+		.reduce((best, one) => (one.cell > best.cell ? one : best));
 	for (const shelf of found.shelves) {
 		for (const box of shelf.boxes) {
-			const left = edge + box.x, top = edge + shelf.y + title;
+			const left = Math.round(edge + box.x), top = Math.round(edge + shelf.y + title);
 			places.labels.push({ text: box.group.name, n: box.group.members.length, x: left, y: top - 5, anchor: 'left', room: box.w });
+			places.boxes.push({ x: left, y: top, cell: box.cell, columns: box.columns, members: box.group.members });
 			box.group.members.forEach((i, m) => {
 				places.x[i] = left + (m % box.columns + 0.5) * box.cell;
 				places.y[i] = top + (Math.floor(m / box.columns) + 0.5) * box.cell;

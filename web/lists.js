@@ -2,17 +2,18 @@
 import { byId, download, h, keyed, once, say } from './dom.js';
 import { RANK, STATES, mark } from './marks.js';
 import { model, now, stateOf, zoneOf } from './model.js';
-import { clock, count, csvCell, day, short, span, visible } from './text.js';
+import { clock, count, csvCell, day, short, span, thousands, visible } from './text.js';
 
 const ROWS = 100, THREATS_SHOWN = 60;
 const MODES = ['enforce', 'observe', '–'];
 let rows = ROWS, held_back = null; // threats as they were when somebody pressed Pause
 
 export function counts() {
-	const n = Object.fromEntries(STATES.map((state) => [state, 0]));
-	for (const i of model.order) n[stateOf(i)]++;
+	const of = new Uint32Array(model.states.length);
+	for (const i of model.order) of[model.st[i]]++;
+	const n = Object.fromEntries(STATES.map((state) => [state, of[model.states.indexOf(state)] ?? 0]));
 	keyed(byId('counts'), STATES, (state) => state, (state) => h('li', { title: `${state}: filter word state:${state}` }, mark(state), h('b'), h('span')), (li, state) => {
-		say(li.querySelector('b'), n[state].toLocaleString('en'));
+		say(li.querySelector('b'), thousands(n[state]));
 		say(li.querySelector('span'), state);
 		li.classList.toggle('is-zero', n[state] === 0);
 	});
@@ -54,8 +55,10 @@ function fillRow(row, i, held) {
 	say(seen, stateOf(i) === 'unreachable' ? `${span((now() - model.seen[i]) / 1000)} ago` : '');
 }
 
-export const worstFirst = (test) => model.order.filter((i) => !test || test(i))
-	.sort((a, b) => RANK[stateOf(a)] - RANK[stateOf(b)] || model.score[b] - model.score[a]);
+export function worstFirst(test) {
+	const rank = model.states.map((state) => RANK[state]), { st, score } = model;
+	return model.order.filter((i) => !test || test(i)).sort((a, b) => rank[st[a]] - rank[st[b]] || score[b] - score[a]);
+}
 
 // In the other views the table stays, unseen, for those who read by ear.
 export function table(inView, test, held) {

@@ -1,6 +1,6 @@
 // model: the mesh as last heard: columns by index, and lists.  One snapshot
 // fills it, events change it; each says what has to be drawn again.
-const THREATS_MOST = 200, BLOCKED_MOST = 200;
+const THREATS_MOST = 200, BLOCKED_MOST = 200, INCIDENTS_MOST = 200;
 
 export const model = {
 	t: 0, mesh: '', states: [], zones: [], size: 0,
@@ -23,7 +23,8 @@ export const isHolding = (incident) => incident.level === 'quarantine';
 const sortable = (name) => name.replace(/\d+/g, (digits) => digits.padStart(8, '0'));
 
 function arrange() {
-	const key = model.name.map((name, i) => `${sortable(zoneOf(i))}\u0000${sortable(name)}`);
+	const zones = model.zones.map(sortable);
+	const key = model.name.map((name, i) => `${zones[model.zone[i]] ?? ''}\u0000${sortable(name)}`);
 	model.order = model.name.map((_, i) => i).filter((i) => !model.gone[i]).sort((a, b) => (key[a] < key[b] ? -1 : key[a] > key[b] ? 1 : 0));
 }
 
@@ -84,6 +85,7 @@ function put(list, item, same, most) {
 function incidentChanged(incident) {
 	put(model.incidents, incident, (one) => one.id === incident.id, Infinity);
 	model.incidents.sort((a, b) => isHolding(b) - isHolding(a) || b.t - a.t);
+	if (model.incidents.length > INCIDENTS_MOST) model.incidents.length = INCIDENTS_MOST;
 	return ['incidents', 'picture'];
 }
 

@@ -1,27 +1,33 @@
-// picture: two canvases.  The lower one holds the nodes and is drawn when they
-// change; the upper one holds what moves: pulses, votes, hover.  A calm mesh
-// draws no frame at all.
+// picture: three canvases, since a frame costs what its canvas covers.  The
+// lowest holds the nodes and is drawn when they change; the top one holds votes,
+// focus and hover; what pulses lies in between, in one no larger than that
+// needs.  A calm mesh draws no frame at all.
 import { along, bend, lay } from './layout.js';
 import { CROSS, OUTLINE, RANK, STATES } from './marks.js';
 import { model, stateOf, zoneOf } from './model.js';
 import { visible } from './text.js';
 
 const HOT_MS = 10000, COOL_MS = 100; // pulses: every frame at first, then ten a second
-const FLIGHT_MS = 700, PULSE_MS = 2400, PULSES_MOST = 48, NAMES_MOST = 60, SILENT_MOST = 12;
+const WIDE = 0.2, WIDE_MS = 50;      // over so much of the surface: twenty a second at first
+const FLIGHT_MS = 700, PULSE_MS = 2400, PULSES_MOST = 48, FLIGHTS_MOST = 100, NAMES_MOST = 60, SILENT_MOST = 12;
+const SPRITES_MOST = 40;
+const CROWD = 200; // so many marks on cells are no larger than these
 const outline = Object.fromEntries(STATES.map((state) => [state, new Path2D(OUTLINE[state])]));
 const cross = new Path2D(CROSS);
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 const stage = document.getElementById('stage');
-const [lower, upper] = stage.querySelectorAll('canvas');
-const under = lower.getContext('2d'), over = upper.getContext('2d');
+const [lower, middle, upper] = stage.querySelectorAll('canvas');
+const under = lower.getContext('2d'), pulse = middle.getContext('2d'), over = upper.getContext('2d');
 
-let w = 0, h = 0;
+let w = 0, h = 0, dpr = 1;
 let places = null, view = 'ring';
 let look = { held: -1, hover: -1, cursor: -1, test: null, lines: [], subject: -1, lit: new Set() };
 let colours = {};
 let flights = []; // { from, to, good, start }
-let hot = 0, frame = 0, timer = 0;
+let pulsing = [], wide = false; // who pulses; over much of the surface?
+const sprites = new Map(); // marks and glows, painted once for a size
+let hot = 0, frame = 0, beat = 0, timer = 0;
 
 export function takeColours() {
 	const style = getComputedStyle(document.documentElement);
@@ -29,26 +35,35 @@ export function takeColours() {
 		colours[name] = style.getPropertyValue(`--${name}`).trim();
 	colours.state = { healthy: colours.calm, attacked: colours.alert, restricted: colours.cut, quarantined: colours.cut, unreachable: colours.gone };
 	colours.font = getComputedStyle(document.body).fontFamily;
+	sprites.clear();
+}
+
+// To give a canvas its size empties it and takes time: only where it changes.
+function resize(canvas, across, down) {
+	const [x, y] = [Math.round(across * dpr), Math.round(down * dpr)];
+	if (canvas.width !== x) canvas.width = x;
+	if (canvas.height !== y) canvas.height = y;
 }
 
 function measure() {
-	const box = stage.getBoundingClientRect(), dpr = Math.min(2, devicePixelRatio || 1);
+	const box = stage.getBoundingClientRect(), ratio = Math.min(2, devicePixelRatio || 1);
+	if (ratio !== dpr) sprites.clear();
+	dpr = ratio;
 	w = Math.max(200, Math.round(box.width));
 	h = Math.max(160, Math.round(box.height));
 	for (const [canvas, context] of [[lower, under], [upper, over]]) {
-		canvas.width = w * dpr;
-		canvas.height = h * dpr;
+		resize(canvas, w, h);
 		context.setTransform(dpr, 0, 0, dpr, 0, 0);
 	}
 }
 
-// Positions follow the nodes, the view and the surface, nothing else.
+// Positions follow the nodes, the view and the surface, nothing else.  To be
+// followed by show(), which paints them.
 export function replace(newView) {
 	view = newView;
 	if (view === 'table') return;
 	measure();
 	places = lay(view, { order: model.order, size: model.size, zoneOf }, w, h);
-	redraw();
 }
 
 export const place = (i) => ({ x: places.x[i], y: places.y[i] });
@@ -65,9 +80,7 @@ function write(context, text, x, y, { align = 'center', colour = colours.ink, si
 	context.fillText(shown, x, y);
 }
 
-function drawShape(context, state, x, y, r) {
-	context.save();
-	context.translate(x, y);
+function drawShape(context, state, r) {
 	context.scale(r, r);
 	if (state === 'unreachable') {
 		context.lineWidth = Math.min(0.34, 2.4 / r);
@@ -83,16 +96,29 @@ function drawShape(context, state, x, y, r) {
 		context.strokeStyle = colours['on-shape'];
 		context.stroke(cross);
 	}
-	context.restore();
 }
 
-function glow(x, y, r, colour) {
-	const light = under.createRadialGradient(x, y, r * 0.5, x, y, r * 3.2);
-	light.addColorStop(0, colour);
+function drawGlow(context, state, r) {
+	const light = context.createRadialGradient(0, 0, r * 0.5, 0, 0, r * 3.2);
+	light.addColorStop(0, colours.state[state]);
 	light.addColorStop(1, 'transparent');
-	under.globalAlpha = Number(colours.glow) * under.globalAlpha;
-	under.fillStyle = light;
-	under.fillRect(x - r * 3.2, y - r * 3.2, r * 6.4, r * 6.4);
+	context.globalAlpha = Number(colours.glow);
+	context.fillStyle = light;
+	context.fillRect(-r * 3.2, -r * 3.2, r * 6.4, r * 6.4);
+}
+
+// Thousands of the same: each is painted once, then copied.
+function stamp(draw, state, reach, x, y, r) {
+	const key = `${draw.name} ${state} ${r}`;
+	if (!sprites.has(key)) {
+		const half = Math.ceil(r * reach * dpr) + 1, canvas = new OffscreenCanvas(2 * half, 2 * half), context = canvas.getContext('2d');
+		context.setTransform(dpr, 0, 0, dpr, half, half);
+		draw(context, state, r);
+		if (sprites.size >= SPRITES_MOST) sprites.clear(); // sizes of windows that are gone
+		sprites.set(key, canvas);
+	}
+	const canvas = sprites.get(key), half = canvas.width / 2 / dpr;
+	under.drawImage(canvas, x - half, y - half, 2 * half, 2 * half);
 }
 
 // Observe mode: a broken circle around it.  Drift: a mark at its shoulder.
@@ -118,30 +144,40 @@ function drawSigns(i, x, y, r) {
 // The score of a healthy node is its shade.
 const shade = (i) => 0.62 + 0.038 * Math.min(10, model.score[i]);
 
+// The healthy as one pixel each, scaled up without smoothing; then the gaps.
 function drawCells() {
-	const side = places.r * 2, gap = side >= 5 ? 1 : 0.5;
-	under.fillStyle = colours.calm;
-	let alpha = -1;
-	for (const i of model.order) {
-		if (stateOf(i) !== 'healthy') continue;
-		const want = look.test && !look.test(i) ? 0.1 : shade(i);
-		if (want !== alpha) under.globalAlpha = alpha = want;
-		under.fillRect(places.x[i] - places.r, places.y[i] - places.r, side - gap, side - gap);
+	const [red, green, blue] = colours.calm.match(/[0-9a-f]{2}/gi).map((digits) => parseInt(digits, 16));
+	under.imageSmoothingEnabled = false;
+	for (const { x, y, cell, columns, members } of places.boxes) {
+		const rows = Math.ceil(members.length / columns), small = new OffscreenCanvas(columns, rows), context = small.getContext('2d');
+		const image = context.createImageData(columns, rows), { data } = image;
+		members.forEach((i, m) => {
+			if (stateOf(i) !== 'healthy') return;
+			const alpha = look.test && !look.test(i) ? 0.1 : shade(i);
+			data.set([red, green, blue, Math.round(255 * alpha)], 4 * m);
+		});
+		context.putImageData(image, 0, 0);
+		under.drawImage(small, x, y, columns * cell, rows * cell);
+		const gap = cell >= 4 ? 1 : 0;
+		for (let k = 1; gap && k <= columns; k++) under.clearRect(x + k * cell - gap, y, gap, rows * cell);
+		for (let k = 1; gap && k <= rows; k++) under.clearRect(x, y + k * cell - gap, columns * cell, gap);
 	}
-	under.globalAlpha = 1;
+	under.imageSmoothingEnabled = true;
 }
 
 function abnormal() {
 	return model.order.filter((i) => stateOf(i) !== 'healthy' || model.drift[i] === 1 || model.mode[i] === 1);
 }
 
+const alarming = (i) => stateOf(i) === 'quarantined' || stateOf(i) === 'attacked';
+
 function drawNode(i, r) {
 	const x = places.x[i], y = places.y[i], state = stateOf(i);
 	const pale = look.test && !look.test(i);
 	under.globalAlpha = pale ? 0.14 : 1;
-	if ((state === 'quarantined' || state === 'attacked') && !pale) glow(x, y, r, colours.state[state]);
+	if (alarming(i) && !pale) stamp(drawGlow, state, 3.2, x, y, r);
 	under.globalAlpha = pale ? 0.14 : state === 'healthy' ? shade(i) + 0.1 : 1;
-	drawShape(under, state, x, y, r);
+	stamp(drawShape, state, 1.4, x, y, r);
 	drawSigns(i, x, y, r);
 	under.globalAlpha = 1;
 }
@@ -156,16 +192,16 @@ function drawNames(list, r) {
 		const text = visible(model.name[i]), x = places.x[i];
 		under.font = `650 12px ${colours.font}`;
 		const half = under.measureText(text).width / 2 + 3;
-		const middle = Math.min(Math.max(x, half + 2), w - half - 2);
+		const centre = Math.min(Math.max(x, half + 2), w - half - 2);
 		for (const y of [places.y[i] - r - 11, places.y[i] + r + 12]) {
-			const room = [middle - half, y - 8, middle + half, y + 8];
+			const room = [centre - half, y - 8, centre + half, y + 8];
 			if (y < 8 || y > h - 8 || taken.some((t) => room[0] < t[2] && room[2] > t[0] && room[1] < t[3] && room[3] > t[1])) continue;
 			taken.push(room);
 			under.globalAlpha = 0.78;
 			under.fillStyle = colours.panel;
 			under.fillRect(room[0], room[1], room[2] - room[0], 16);
 			under.globalAlpha = 1;
-			write(under, text, middle, y, { weight: 650 });
+			write(under, text, centre, y, { weight: 650 });
 			break;
 		}
 	}
@@ -204,7 +240,7 @@ function redraw() {
 	drawFrame();
 	const odd = abnormal();
 	const isOdd = new Set(odd);
-	const r = places.r, big = places.cells ? Math.max(7, Math.min(r, 11)) : r * 1.15;
+	const r = places.r, big = !places.cells ? r * 1.15 : odd.length > CROWD ? r * 0.8 : Math.max(7, Math.min(r, 11));
 	if (places.cells) drawCells();
 	else for (const i of model.order) if (!isOdd.has(i)) drawNode(i, r);
 	// The worst on top, and their names first.
@@ -212,17 +248,18 @@ function redraw() {
 	for (const i of odd) drawNode(i, big);
 	if (places.angle && places.all) model.order.forEach(drawRingName);
 	else drawNames(odd.filter((i) => !look.test || look.test(i)).reverse(), big);
+	framePulses(odd);
 	move();
 }
 
 // ---- upper ---------------------------------------------------------------------
 
-function circle(x, y, r, colour, width = 2) {
-	over.lineWidth = width;
-	over.strokeStyle = colour;
-	over.beginPath();
-	over.arc(x, y, r, 0, 7);
-	over.stroke();
+function circle(context, x, y, r, colour, width = 2) {
+	context.lineWidth = width;
+	context.strokeStyle = colour;
+	context.beginPath();
+	context.arc(x, y, r, 0, 7);
+	context.stroke();
 }
 
 function curve(from, to) {
@@ -262,19 +299,7 @@ function drawLines() {
 	}
 	over.setLineDash([]);
 	over.globalAlpha = 1;
-	for (const i of look.lit) circle(places.x[i], places.y[i], Math.max(6, places.r * 1.55), colours.accent, 1.6);
-}
-
-function drawPulses(t) {
-	const list = abnormal().filter((i) => stateOf(i) === 'quarantined' || stateOf(i) === 'attacked').slice(0, PULSES_MOST);
-	const u = still.matches ? 0.35 : t % PULSE_MS / PULSE_MS;
-	for (const i of list) {
-		const r = Math.max(8, places.r);
-		over.globalAlpha = 0.75 * (1 - u);
-		circle(places.x[i], places.y[i], r * (1.5 + 1.4 * u), colours.state[stateOf(i)], 1.8);
-	}
-	over.globalAlpha = 1;
-	return list.length;
+	for (const i of look.lit) circle(over, places.x[i], places.y[i], Math.max(6, places.r * 1.55), colours.accent, 1.6);
 }
 
 function drawFlights(t) {
@@ -292,11 +317,11 @@ function drawFlights(t) {
 
 function drawFocus() {
 	const r = Math.max(7, places.r);
-	if (look.held >= 0) circle(places.x[look.held], places.y[look.held], r * 1.75, colours.ink, 2);
-	if (look.hover >= 0) circle(places.x[look.hover], places.y[look.hover], r * 1.5, colours.accent, 1.5);
+	if (look.held >= 0) circle(over, places.x[look.held], places.y[look.held], r * 1.75, colours.ink, 2);
+	if (look.hover >= 0) circle(over, places.x[look.hover], places.y[look.hover], r * 1.5, colours.accent, 1.5);
 	if (look.cursor >= 0) {
 		over.setLineDash([4, 3]);
-		circle(places.x[look.cursor], places.y[look.cursor], r * 2.05, colours.accent, 2);
+		circle(over, places.x[look.cursor], places.y[look.cursor], r * 2.05, colours.accent, 2);
 		over.setLineDash([]);
 	}
 }
@@ -307,19 +332,53 @@ function paint(t) {
 	over.clearRect(0, 0, w, h);
 	drawChords();
 	drawLines();
-	const pulses = drawPulses(t);
 	drawFlights(t);
 	drawFocus();
-	if (still.matches || document.hidden || (pulses === 0 && flights.length === 0)) return;
-	if (flights.length > 0 || t < hot) frame = requestAnimationFrame(paint);
-	else timer = setTimeout(move, COOL_MS);
+	if (flights.length > 0 && !still.matches && !document.hidden) frame = requestAnimationFrame(paint);
 }
 
-// One frame of the upper canvas; it asks for the next one itself while anything moves.
+// One frame of the upper canvas; it asks for the next one itself while anything flies.
 function move() {
-	clearTimeout(timer);
 	if (still.matches) paint(performance.now());
 	else if (frame === 0) frame = requestAnimationFrame(paint);
+}
+
+// ---- between: pulses -----------------------------------------------------------------
+
+const pulseReach = () => Math.max(8, places.r) * 2.9 + 2;
+
+// The canvas covers whoever pulses, and no more.
+function framePulses(odd) {
+	pulsing = odd.filter(alarming).slice(-PULSES_MOST);
+	middle.hidden = pulsing.length === 0;
+	if (middle.hidden) return;
+	const xs = pulsing.map((i) => places.x[i]), ys = pulsing.map((i) => places.y[i]), reach = pulseReach();
+	const left = Math.floor(Math.max(0, Math.min(...xs) - reach)), top = Math.floor(Math.max(0, Math.min(...ys) - reach));
+	const across = Math.ceil(Math.min(w, Math.max(...xs) + reach)) - left, down = Math.ceil(Math.min(h, Math.max(...ys) + reach)) - top;
+	resize(middle, across, down);
+	pulse.setTransform(dpr, 0, 0, dpr, -left * dpr, -top * dpr);
+	Object.assign(middle.style, { left: `${left}px`, top: `${top}px`, width: `${across}px`, height: `${down}px` });
+	wide = across * down > WIDE * w * h;
+	throb();
+}
+
+function paintPulses(t) {
+	beat = 0;
+	if (middle.hidden || view === 'table') return;
+	const u = still.matches ? 0.35 : t % PULSE_MS / PULSE_MS, r = Math.max(8, places.r);
+	pulse.clearRect(0, 0, w, h);
+	pulse.globalAlpha = 0.75 * (1 - u);
+	for (const i of pulsing) circle(pulse, places.x[i], places.y[i], r * (1.5 + 1.4 * u), colours.state[stateOf(i)], 1.8);
+	if (still.matches || document.hidden) return;
+	if (t < hot && !wide) beat = requestAnimationFrame(paintPulses);
+	else timer = setTimeout(throb, t < hot ? WIDE_MS : COOL_MS);
+}
+
+// One frame of the pulses; it asks for the next one itself.
+function throb() {
+	clearTimeout(timer);
+	if (still.matches) paintPulses(performance.now());
+	else if (beat === 0) beat = requestAnimationFrame(paintPulses);
 }
 
 // ---- what others ask for ----------------------------------------------------------
@@ -327,7 +386,7 @@ function move() {
 // Something is new: pulses run at full rate for a while.
 export function excite() {
 	hot = performance.now() + HOT_MS;
-	move();
+	if (!middle.hidden) throb();
 }
 
 // below: does it concern the lower canvas too?
@@ -339,7 +398,7 @@ export function show(change, below) {
 
 export function fly(from, to, good) {
 	if (still.matches || !places || view === 'table' || from === undefined || to === undefined) return;
-	flights.push({ from, to, good, start: performance.now() });
+	if (flights.length < FLIGHTS_MOST) flights.push({ from, to, good, start: performance.now() });
 	move();
 }
 
@@ -365,7 +424,11 @@ export function neighbour(i, dx, dy) {
 	return best;
 }
 
-still.addEventListener('change', move);
-document.addEventListener('visibilitychange', () => {
-	if (!document.hidden) move();
-});
+function resume() {
+	if (document.hidden) return;
+	move();
+	if (!middle.hidden) throb();
+}
+
+still.addEventListener('change', resume);
+document.addEventListener('visibilitychange', resume);

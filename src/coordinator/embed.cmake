@@ -1,4 +1,5 @@
-# cmake -DOUT=assets.c -DGZIP=/bin/gzip -DSED=/bin/sed -DFILES="a.html;b.js" -P embed.cmake
+# cmake -DOUT=assets.c -DGZIP=/bin/gzip -DSED=/bin/sed -DAWK=/bin/awk -DFILES="a.html;b.js" -P embed.cmake
+# A .js file is an entry: it is embedded with the modules that it imports.
 set(types_html "text/html; charset=utf-8")
 set(types_css "text/css; charset=utf-8")
 set(types_js "text/javascript; charset=utf-8")
@@ -15,16 +16,21 @@ function(embed file name)
   set(arrays "${arrays}static const unsigned char ${name}[] = {\n${bytes}};\n" PARENT_SCOPE)
 endfunction()
 
+set(entries ${FILES})
+list(FILTER entries INCLUDE REGEX "\\.js$")
+list(TRANSFORM entries REPLACE "^.*/" "")
+list(JOIN entries " " entries)
+
 foreach(file IN LISTS FILES)
   get_filename_component(name ${file} NAME)
   get_filename_component(extension ${file} LAST_EXT)
   string(SUBSTRING "${extension}" 1 -1 extension)
   # Indents and lines of comment stay at home: a tenth of what would be sent.
-  set(trim "s/^\t*//")
+  set(trim ${SED} -e "s/^\t*//")
   if(extension STREQUAL "js")
-    set(trim "/^\t*\\/\\//d;s/^\t*//")
+    set(trim ${AWK} -v "entries=${entries}" -f ${CMAKE_CURRENT_LIST_DIR}/bundle.awk)
   endif()
-  execute_process(COMMAND ${SED} -e "${trim}" ${file} OUTPUT_FILE ${OUT}.trimmed COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${trim} ${file} OUTPUT_FILE ${OUT}.trimmed COMMAND_ERROR_IS_FATAL ANY)
   file(SHA256 ${OUT}.trimmed digest)
   string(SUBSTRING ${digest} 0 16 tag)
   # Neither name nor time in the header: the same file packs to the same bytes.

@@ -15,12 +15,17 @@
 	"require-trusted-types-for 'script'; trusted-types phalanx"
 
 static const char *const constant_headers[][2] = {
-	{ "Content-Security-Policy", CSP },
 	{ "X-Content-Type-Options", "nosniff" },
+	{ "Cross-Origin-Resource-Policy", "same-origin" },
+};
+
+/* What can be a document or a worker: of anything else a browser does not look at them. */
+static const char *const active_types[] = { "text/html", "text/javascript", "image/svg+xml" };
+static const char *const active_headers[][2] = {
+	{ "Content-Security-Policy", CSP },
 	{ "X-Frame-Options", "DENY" },
 	{ "Referrer-Policy", "no-referrer" },
 	{ "Cross-Origin-Opener-Policy", "same-origin" },
-	{ "Cross-Origin-Resource-Policy", "same-origin" },
 	{ "Permissions-Policy", "camera=(), geolocation=(), microphone=()" },
 };
 
@@ -101,6 +106,15 @@ find_local(struct connection *c)
 		gate_address((struct sockaddr *)&local, &c->local);
 }
 
+static bool
+is_active(const char *type)
+{
+	for (size_t i = 0; type != NULL && i < sizeof(active_types) / sizeof(active_types[0]); i++)
+		if (strncmp(type, active_types[i], strlen(active_types[i])) == 0)
+			return true;
+	return false;
+}
+
 static enum MHD_Result
 set_headers(struct MHD_Response *response, const struct http_reply *reply)
 {
@@ -109,6 +123,10 @@ set_headers(struct MHD_Response *response, const struct http_reply *reply)
 	for (size_t i = 0; i < sizeof(constant_headers) / sizeof(constant_headers[0]); i++)
 		ok = ok && MHD_add_response_header(
 		               response, constant_headers[i][0], constant_headers[i][1]);
+	for (size_t i = 0;
+	     is_active(reply->type) && i < sizeof(active_headers) / sizeof(active_headers[0]); i++)
+		ok = ok &&
+		     MHD_add_response_header(response, active_headers[i][0], active_headers[i][1]);
 	/* no-cache: kept, but asked after each time with If-None-Match. */
 	ok = ok && MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
 	               reply->etag != NULL ? "no-cache" : "no-store");

@@ -167,12 +167,12 @@ export async function open(browser, authority, { hash = '', quiet = /^$/, contex
 
 // The state that the page shows of each node, from its own model.
 export const states = (page) => page.evaluate(async () => {
-	const { model, stateOf } = await import('/model.js');
+	const { model, stateOf } = await import('/app.js');
 	return Object.fromEntries(model.order.map((i) => [model.name[i], stateOf(i)]));
 });
 
 export const places = (page) => page.evaluate(async () => {
-	const { model } = await import('/model.js'), { place } = await import('/picture.js');
+	const { model, picture: { place } } = await import('/app.js');
 	return Object.fromEntries(model.order.map((i) => [model.name[i], [Math.round(place(i).x * 10), Math.round(place(i).y * 10)]]));
 });
 

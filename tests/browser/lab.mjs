@@ -103,7 +103,7 @@ test('23: the replay scrubs through votes and cuts', async () => {
 		}, step);
 		await wait(250); // lists are drawn ten times a second
 		return page.evaluate(async () => {
-			const { lines, lit } = (await import('/incident.js')).traces();
+			const { lines, lit } = (await import('/app.js')).incident.traces();
 			return [lines.length, lit.length, document.querySelector('#replay-at').textContent];
 		});
 	};
@@ -213,7 +213,7 @@ test('7: a release from elsewhere is refused with 403', async () => {
 	await lab.run('attack', 'a');
 	await until(async () => (await states(page))['node-a'] === 'quarantined', 'node-a cut off');
 	const [cookie] = await shown.context.cookies();
-	const { csrf } = (await page.evaluate(async () => (await import('/model.js')).model.me));
+	const { csrf } = (await page.evaluate(async () => (await import('/app.js')).model.me));
 	const { incidents } = await lab.get('/api/v1/incidents'), id = incidents.find((one) => one.name === 'node-a').id;
 	const good = { cookie: `phalanx=${cookie.value}`, origin: `http://${lab.authority}`, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json', 'x-phalanx-csrf': csrf };
 	const ask = async (headers) => (await fetch(`http://${lab.authority}/api/v1/incidents/${id}/release`, { method: 'POST', headers: { ...good, ...headers }, body: JSON.stringify({ confirm: 'node-a', reason: 'because', kind: 'cleaned' }) })).status;

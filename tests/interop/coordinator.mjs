@@ -209,14 +209,17 @@ test('only known hosts and origins, and headers that let a page do nothing but t
 		assert.equal((await c.get('/healthz', { headers: { host } })).text, 'ok\n');
 	refused(await c.post('/register', a.registration(), { headers: { origin: 'https://evil.example' } }), 403, /origin/);
 	const page = await c.get('/');
-	for (const answer of [page, await c.get('/nowhere'), await c.get('/api/topology')]) {
+	for (const answer of [page, await c.get('/app.js'), await c.get('/worker.js'), await c.get('/icon.svg')]) {
 		const is = (name, value) => assert.equal(answer.headers[name], value);
 		is('content-security-policy', "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types phalanx");
-		is('x-content-type-options', 'nosniff');
 		is('x-frame-options', 'DENY');
 		is('referrer-policy', 'no-referrer');
 		is('cross-origin-opener-policy', 'same-origin');
-		is('cross-origin-resource-policy', 'same-origin');
+	}
+	// No document and no worker: a browser looks at these alone.
+	for (const answer of [page, await c.get('/app.js'), await c.get('/styles.css'), await c.get('/nowhere'), await c.get('/api/topology')]) {
+		assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+		assert.equal(answer.headers['cross-origin-resource-policy'], 'same-origin');
 	}
 	assert.equal((await c.get('/', { headers: { 'if-none-match': page.headers.etag } })).status, 304);
 	assert.equal((await c.get('/api/topology')).headers['cache-control'], 'no-store');
