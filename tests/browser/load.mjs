@@ -162,6 +162,10 @@ async function measure(browser, n) {
 			await dress(c, nodes);
 			await wait(1200);
 			await page.screenshot({ path: path.join(pictures, `${n <= 600 ? 'zones' : 'grid'}-${n}.png`) });
+			await page.click('[data-view=table]');
+			await wait(400);
+			await page.screenshot({ path: path.join(pictures, `table-${n}.png`) });
+			await page.click(`[data-view=${n <= 600 ? 'zones' : 'grid'}]`);
 		}
 		figures.heap_MB = Math.round(await heap(page) * 10) / 10;
 		// Changes all the while: 200 nodes a second, as far as one client can sign.
