@@ -145,6 +145,8 @@ connect_to(struct web *w)
 	struct addrinfo *list;
 	enum err err;
 
+	h1_free(w->h1); /* of a connection that ended with its answer */
+	w->h1 = NULL;
 	if ((err = h1_new(LIMIT_HTTP_BODY_BYTES, &w->h1)) != ERR_OK)
 		return err;
 	if (getaddrinfo(w->place->host, w->place->port, &hints, &list) != 0)
