@@ -152,6 +152,29 @@ save_signatures(void)
 	}
 }
 
+/* A kept connection and one that ends; a session, what is asked in it, and its end. */
+static void
+save_web(void)
+{
+	static const char *const web[] = {
+		"\x01http://localhost:8090/\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}\x1f"
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx\x1e"
+		"HTTP/1.0 200 OK\r\n\r\nuntil the end\x1e",
+		"\x40http://[::1]:80\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"2\r\n{}\r\n0\r\n\r\n\x1f",
+	};
+	static const char door[] =
+	    "\x10\x01{\"session\":\"0123456789abcdef0123456789abcdef\",\"link\":\"http://h\"}\x1e"
+	    "\x10\x01{\"requests\":[{\"n\":1,\"expires_s\":60,\"incident\":\"0123456789abcdef\","
+	    "\"name\":\"a\",\"by\":\"b\",\"from\":\"::1\",\"reason\":\"r\",\"kind\":\"cleaned\","
+	    "\"t\":1}],\"followed\":true}\x1e\x10\x01{\"ok\":true}\x1e\x10\xff{}\x1e\x01\x01{}\x1e"
+	    "\x08\x01HTTP/1.1 502 x\r\n\r\n\x1e";
+
+	for (size_t i = 0; i < sizeof(web) / sizeof(web[0]); i++)
+		save("web", i, (const uint8_t *)web[i], strlen(web[i]));
+	save("front_door", 0, (const uint8_t *)door, sizeof(door) - 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -180,6 +203,7 @@ main(int argc, char **argv)
 	save_answers();
 	save_advice();
 	save_signatures();
+	save_web();
 	mesh_free(&m);
 	return 0;
 }
