@@ -8,6 +8,7 @@
 #include <time.h>
 #include "base/hex.h"
 #include "cli/command.h"
+#include "http/answer.h"
 #include "sys/crypto.h"
 #include "sys/loop.h"
 
@@ -97,43 +98,15 @@ ask(struct front_door *d, struct web *web, struct question *q, const char *query
 	             .body_bytes = strlen(body) });
 }
 
-/* By the key that the answer names itself, to this very question. */
-static bool
-is_sealed(const struct h1 *h, const struct question *q, struct public_key *key)
-{
-	const struct crypto *crypto = crypto_sodium();
-	struct http_response_signature about = {
-		.status = (unsigned)h1_status(h), .method = q->method, .path = q->path
-	};
-	char base[HTTP_SIGNATURE_BASE_BYTES];
-	struct signature signature;
-	const uint8_t *body;
-	size_t size_bytes;
-	struct hash hash;
-
-	if (h1_field(h, H1_CONTENT_DIGEST) == NULL || h1_field(h, H1_SIGNATURE_INPUT) == NULL ||
-	    h1_field(h, H1_SIGNATURE) == NULL ||
-	    http_response_parse(h1_field(h, H1_CONTENT_DIGEST), h1_field(h, H1_SIGNATURE_INPUT),
-	        h1_field(h, H1_SIGNATURE), true, &about, signature.bytes) != ERR_OK ||
-	    memcmp(about.nonce, q->nonce, sizeof(about.nonce)) != 0)
-		return false;
-	body = h1_body(h, &size_bytes);
-	crypto->sha256(crypto->context, "", body, size_bytes, &hash);
-	if (memcmp(hash.bytes, about.content_sha256, sizeof(hash.bytes)) != 0 ||
-	    http_response_base(&about, base, &size_bytes) != ERR_OK)
-		return false;
-	memcpy(key->bytes, about.key, sizeof(key->bytes));
-	return crypto->verify(
-	    crypto->context, key, "", (const uint8_t *)base, size_bytes, &signature);
-}
-
 static enum err
 check_seal(struct front_door *d, const struct h1 *h, const struct question *q)
 {
+	static const struct http_verifier verifier = { crypto_sha256, crypto_verify };
+	const struct http_question asked = { q->method, q->path, q->nonce };
 	char seen[HEX_ROOM(32)], known[HEX_ROOM(32)];
 	struct public_key key;
 
-	if (!is_sealed(h, q, &key)) {
+	if (!http_answer_is_sealed(h, &asked, &verifier, key.bytes)) {
 		fprintf(stderr, "phalanx dashboard: an answer without the coordinator's signature: "
 		                "somebody stands in its place, or in between\n");
 		return ERR_SIGNATURE;

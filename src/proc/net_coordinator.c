@@ -314,7 +314,7 @@ static bool
 is_trusted(struct coordinator *c, size_t *size_bytes)
 {
 	const struct post *p = c->first;
-	const struct trust_question question = { .method = is_question(p) ? "GET" : "POST",
+	const struct http_question question = { .method = is_question(p) ? "GET" : "POST",
 		.path = path_text(p->about.path),
 		.nonce = p->about.nonce };
 

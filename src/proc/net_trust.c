@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hex.h"
-#include "http/signature.h"
 #include "proc/net_trust.h"
 #include "sys/crypto.h"
 #include "sys/log.h"
@@ -57,39 +56,11 @@ trust_takes(const struct trust *t, enum http_path path)
 
 /* ---- one answer -------------------------------------------------------------------- */
 
-/* By the key that it names itself; whether that is the right one is another question. */
-static bool
-is_sealed(const struct h1 *h, const struct trust_question *q, struct public_key *key)
-{
-	const struct crypto *crypto = crypto_sodium();
-	struct http_response_signature about = {
-		.status = (unsigned)h1_status(h), .method = q->method, .path = q->path
-	};
-	char base[HTTP_SIGNATURE_BASE_BYTES];
-	struct signature signature;
-	const uint8_t *body;
-	size_t size_bytes;
-	struct hash hash;
-
-	if (http_response_parse(h1_field(h, H1_CONTENT_DIGEST), h1_field(h, H1_SIGNATURE_INPUT),
-	        h1_field(h, H1_SIGNATURE), true, &about, signature.bytes) != ERR_OK ||
-	    memcmp(about.nonce, q->nonce, sizeof(about.nonce)) != 0)
-		return false;
-	body = h1_body(h, &size_bytes);
-	crypto->sha256(crypto->context, "", body, size_bytes, &hash);
-	if (memcmp(hash.bytes, about.content_sha256, sizeof(hash.bytes)) != 0 ||
-	    http_response_base(&about, base, &size_bytes) != ERR_OK)
-		return false;
-	memcpy(key->bytes, about.key, sizeof(key->bytes));
-	return crypto->verify(
-	    crypto->context, key, "", (const uint8_t *)base, size_bytes, &signature);
-}
-
 static enum coordinator_trust
-judge(const struct trust *t, const struct h1 *h, const struct trust_question *q,
+judge(const struct trust *t, const struct h1 *h, const struct http_question *q,
     struct public_key *seen)
 {
-	const bool has_digest = h1_field(h, H1_CONTENT_DIGEST) != NULL;
+	static const struct http_verifier verifier = { crypto_sha256, crypto_verify };
 	const bool has_input = h1_field(h, H1_SIGNATURE_INPUT) != NULL;
 	const bool has_value = h1_field(h, H1_SIGNATURE) != NULL;
 
@@ -97,7 +68,7 @@ judge(const struct trust *t, const struct h1 *h, const struct trust_question *q,
 		return TRUST_UNHEARD;
 	if (!has_input && !has_value && t->pin.source == PIN_NONE)
 		return TRUST_UNSIGNED;
-	if (!has_digest || !has_input || !has_value || !is_sealed(h, q, seen))
+	if (!http_answer_is_sealed(h, q, &verifier, seen->bytes))
 		return TRUST_BAD_SIGNATURE;
 	if (t->pin.source == PIN_NONE)
 		return TRUST_FIRST_USE;
@@ -144,7 +115,7 @@ shout(const struct trust *t)
 }
 
 enum coordinator_trust
-trust_judge(struct trust *t, const struct h1 *h, const struct trust_question *q)
+trust_judge(struct trust *t, const struct h1 *h, const struct http_question *q)
 {
 	struct msg_coordinator verdict = { .trust = TRUST_UNHEARD };
 	struct public_key seen = { .bytes = { 0 } };

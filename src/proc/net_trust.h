@@ -8,15 +8,10 @@
  */
 #ifndef PROC_NET_TRUST_H
 #define PROC_NET_TRUST_H
-#include "http/h1.h"
+#include "http/answer.h"
 #include "proc/net.h"
 
 struct trust; /* opaque */
-
-struct trust_question {
-	const char *method, *path; /* no query */
-	const uint8_t *nonce;      /* 16 bytes */
-};
 
 MUST_USE enum err trust_new(struct net *, struct trust **out);
 /* A key to know, or (PIN_NONE) the one to forget. */
@@ -30,6 +25,6 @@ bool trust_takes(const struct trust *, enum http_path);
  * FIRST_USE: use it.  UNSIGNED: its status, nothing else.  The rest: nothing.
  */
 enum coordinator_trust trust_judge(struct trust *, const struct h1 *,
-    const struct trust_question *);
+    const struct http_question *);
 
 #endif

@@ -58,3 +58,16 @@ crypto_sodium(void)
 		abort();
 	return &sodium;
 }
+
+void
+crypto_sha256(const uint8_t *data, size_t size_bytes, uint8_t out[32])
+{
+	crypto_hash_sha256(out, data, size_bytes);
+}
+
+bool
+crypto_verify(
+    const uint8_t key[32], const uint8_t *data, size_t size_bytes, const uint8_t signature[64])
+{
+	return crypto_sign_verify_detached(signature, data, size_bytes, key) == 0;
+}
