@@ -32,6 +32,36 @@ MUST_USE enum err listen_all(const struct config *, struct parent_listeners *out
 /* A client that may ask: root or our own uid.  AGAIN, DENIED. */
 MUST_USE enum err listen_accept(int control_fd, int *out);
 
+/* ---- parent_children.c: one process a role, started again when it dies ------------- */
+
+/*
+ * The hooks' process starts at once, before the caller's sandbox; config and listeners live as
+ * long, and the config may change.  CONFIG, NOMEM.
+ */
+MUST_USE enum err children_prepare(struct loop *, struct msg_config *,
+    const struct parent_listeners *);
+/* All the others. */
+void children_start(void);
+/* One after the other; when the last has left, the loop ends with that status. */
+void children_stop(int status);
+bool children_are_stopping(void);
+/* After SIGCHLD. */
+void children_reap(void);
+/* The configuration to all that are there. */
+void children_broadcast(void);
+/* It starts anew, with the configuration as it is; net: false if it is not up. */
+void children_renew_analyser(void);
+bool children_renew_net(void);
+/* Hands a control client's connection, which stays the caller's, to the engine; false: it is not up. */
+bool children_take_client(int fd);
+
+/* ---- parent_reload.c: what a configuration that is read again may change ---------- */
+
+/* What a running node cannot change, because it was bound or dropped at the start; or NULL. */
+const char *reload_needs_restart(const struct config *old, const struct config *new);
+/* Since the last call; false at the first. */
+bool reload_certificate_changed(const struct config *);
+
 /* ---- parent_files.c: who owns what in the state directory ------------------------ */
 
 /*
