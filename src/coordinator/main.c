@@ -5,6 +5,7 @@
  * Everything is opened first, then the sandbox, then the first byte is read.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ usage(int status)
 {
 	fprintf(status == 0 ? stdout : stderr,
 	    "usage: phalanx-coordinator [-c FILE] [key=value ...]\n"
+	    "       phalanx-coordinator --help | --version\n"
 	    "Serves nodes and the dashboard over HTTP.  Keys as in coordinator.conf "
 	    "[coordinator]:\n"
 	    "port listen hosts state_dir roster_file ca_file allowed_origin\n"
@@ -254,6 +256,8 @@ close_all(struct coordinator *c)
 int
 main(int argc, char **argv)
 {
+	static const struct option words[] = { { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' }, { 0 } };
 	struct settings settings;
 	struct coordinator c = { .settings = &settings };
 	struct sockets sockets = { .count = 0 };
@@ -261,11 +265,14 @@ main(int argc, char **argv)
 	size_t descriptors;
 	int option, status = 1;
 
-	while ((option = getopt(argc, argv, "c:h")) != -1) {
-		if (option == 'c')
-			path = optarg;
-		else
+	while ((option = getopt_long(argc, argv, "c:h", words, NULL)) != -1) {
+		if (option == 'v') {
+			puts("phalanx-coordinator " PHALANX_VERSION);
+			return 0;
+		}
+		if (option != 'c')
 			return usage(option == 'h' ? 0 : 2);
+		path = optarg;
 	}
 	if (settings_load(path, (const char *const *)argv + optind, (size_t)(argc - optind),
 	        &settings) != ERR_OK)

@@ -174,23 +174,30 @@ prepare(void)
 }
 
 static int
-usage(void)
+usage(int status)
 {
 	fputs("usage: phalanxd [-c FILE] [key=value ...]\n"
+	      "       phalanxd --help | --version\n"
 	      "Runs a Phalanx node in the foreground.  FILE is phalanx.conf; its keys may be\n"
 	      "given as arguments too, as in p2p_port=9000.\n",
-	    stderr);
-	return 2;
+	    status == 0 ? stdout : stderr);
+	return status;
 }
 
 int
 main(int argc, char **argv)
 {
+	static const struct option words[] = { { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' }, { 0 } };
 	int option;
 
-	while ((option = getopt(argc, argv, "c:")) != -1) {
+	while ((option = getopt_long(argc, argv, "c:h", words, NULL)) != -1) {
+		if (option == 'v') {
+			puts("phalanxd " PHALANX_VERSION);
+			return 0;
+		}
 		if (option != 'c')
-			return usage();
+			return usage(option == 'h' ? 0 : 2);
 		if ((self.config_path = realpath(optarg, NULL)) == NULL) {
 			fprintf(stderr, "phalanx: %s: %m\n", optarg);
 			return 1;

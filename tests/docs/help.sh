@@ -48,3 +48,17 @@ status 2 phalanx ca enrol
 said err "phalanx ca enrol --dir DIR"
 status 2 phalanx ca nonsense
 said err "phalanx ca init|request"
+
+# The daemons too.
+for daemon in phalanxd phalanx-coordinator; do
+	for word in --help -h; do
+		status 0 $daemon $word
+		said out "usage: $daemon"
+		silent err
+	done
+	status 0 $daemon --version
+	said out "$daemon $(phalanx --version | cut -d' ' -f2)"
+	status 2 $daemon --nonsense
+	said err "usage: $daemon"
+	silent out
+done
