@@ -26,6 +26,7 @@ const EVIDENCE = {
 };
 
 let id = '', detail = null, at = null; // of the replay, 0 to 1; null: live
+let fetched = 0; // how often: thousands of cuts are not compared
 let timer = 0, changed = () => {};
 
 export const shownIncident = () => model.incidents.find((one) => one.id === id);
@@ -49,7 +50,10 @@ async function fetchDetail() {
 	const wanted = id;
 	try {
 		const got = await ask(`/api/v1/incidents/${encodeURIComponent(wanted)}`);
-		if (wanted === id) detail = { cuts: [], missing: [], phases: [], ...got };
+		if (wanted === id) {
+			detail = { cuts: [], missing: [], phases: [], ...got };
+			fetched++;
+		}
 	} catch {
 		// The summary stays; the next change asks again.
 	}
@@ -169,9 +173,9 @@ export function show() {
 	if (!d) return;
 	once(byId('incident-title'), [d.level, d.name, d.t], () => title(d));
 	once(byId('incident-what'), [d.evidence, d.event, d.source, d.score], () => what(d));
-	once(byId('curve'), [d.phases, d.cuts, d.cut?.of, d.voters.length, at], () => curve(d, at));
+	once(byId('curve'), [id, fetched, d.cut?.of, at], () => curve(d, at));
 	byId('curve').setAttribute('aria-label', `${count(d.cuts.length, 'peer')} cut ${visible(d.name)}, the last after ${ms(d.cuts.at(-1)?.ms)}`);
-	once(byId('phases'), [d.phases, d.cuts.length], () => phaseRows(d));
+	once(byId('phases'), [id, fetched], () => phaseRows(d));
 	once(byId('voices'), [d.voters, d.witnesses, d.missing], () => ballotRows(d));
 	showQuorum(d);
 	showCuts(d);

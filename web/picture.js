@@ -107,8 +107,10 @@ function drawGlow(context, state, r) {
 	context.fillRect(-r * 3.2, -r * 3.2, r * 6.4, r * 6.4);
 }
 
+const drawLit = (context, state, r) => circle(context, 0, 0, r, colours.accent, 1.6);
+
 // Thousands of the same: each is painted once, then copied.
-function stamp(draw, state, reach, x, y, r) {
+function stamp(onto, draw, state, reach, x, y, r) {
 	const key = `${draw.name} ${state} ${r}`;
 	if (!sprites.has(key)) {
 		const half = Math.ceil(r * reach * dpr) + 1, canvas = new OffscreenCanvas(2 * half, 2 * half), context = canvas.getContext('2d');
@@ -118,7 +120,7 @@ function stamp(draw, state, reach, x, y, r) {
 		sprites.set(key, canvas);
 	}
 	const canvas = sprites.get(key), half = canvas.width / 2 / dpr;
-	under.drawImage(canvas, x - half, y - half, 2 * half, 2 * half);
+	onto.drawImage(canvas, x - half, y - half, 2 * half, 2 * half);
 }
 
 // Observe mode: a broken circle around it.  Drift: a mark at its shoulder.
@@ -175,9 +177,9 @@ function drawNode(i, r) {
 	const x = places.x[i], y = places.y[i], state = stateOf(i);
 	const pale = look.test && !look.test(i);
 	under.globalAlpha = pale ? 0.14 : 1;
-	if (alarming(i) && !pale) stamp(drawGlow, state, 3.2, x, y, r);
+	if (alarming(i) && !pale) stamp(under, drawGlow, state, 3.2, x, y, r);
 	under.globalAlpha = pale ? 0.14 : state === 'healthy' ? shade(i) + 0.1 : 1;
-	stamp(drawShape, state, 1.4, x, y, r);
+	stamp(under, drawShape, state, 1.4, x, y, r);
 	drawSigns(i, x, y, r);
 	under.globalAlpha = 1;
 }
@@ -299,7 +301,7 @@ function drawLines() {
 	}
 	over.setLineDash([]);
 	over.globalAlpha = 1;
-	for (const i of look.lit) circle(over, places.x[i], places.y[i], Math.max(6, places.r * 1.55), colours.accent, 1.6);
+	for (const i of look.lit) stamp(over, drawLit, 'lit', 1.3, places.x[i], places.y[i], Math.max(6, places.r * 1.55));
 }
 
 function drawFlights(t) {

@@ -133,6 +133,9 @@ export class Proxy {
 
 // ---- a page -----------------------------------------------------------------------------------
 
+// What a browser says when it was kept waiting: the state came long before the script could run.
+const BUSY = /was preloaded using link preload but not used/;
+
 // quiet: what may be said on the console all the same.
 const contexts = new Set();
 
@@ -147,7 +150,7 @@ export async function open(browser, authority, { hash = '', quiet = /^$/, contex
 	contexts.add(context);
 	const page = await context.newPage();
 	const faults = [];
-	page.on('console', (message) => { if (['error', 'warning'].includes(message.type()) && !quiet.test(message.text())) faults.push(message.text()); });
+	page.on('console', (message) => { if (['error', 'warning'].includes(message.type()) && !quiet.test(message.text()) && !BUSY.test(message.text())) faults.push(message.text()); });
 	page.on('pageerror', (error) => faults.push(String(error)));
 	page.on('request', (request) => { if (!request.url().startsWith('blob:') && new URL(request.url()).host !== authority) faults.push(`asked ${request.url()}`); });
 	await page.addInitScript(() => {

@@ -286,6 +286,31 @@ test('18: states differ by shape, without colour, in lists and in the picture', 
 	await shown.close();
 });
 
+test('what pulses is drawn in a canvas no larger than around it, and none is shown to the calm', async () => {
+	await tellAll();
+	const shown = await opened(), { page } = shown;
+	const look = () => page.evaluate(async () => {
+		const { model, picture: { place }, stateOf } = await import('/app.js'), middle = document.querySelector('#stage canvas:not(.whole)');
+		const places = model.order.filter((i) => ['quarantined', 'attacked'].includes(stateOf(i))).map(place), around = 56;
+		const inside = places.every(({ x, y }) => x >= middle.offsetLeft && x <= middle.offsetLeft + middle.offsetWidth && y >= middle.offsetTop && y <= middle.offsetTop + middle.offsetHeight);
+		const across = Math.max(...places.map((at) => at.x)) - Math.min(...places.map((at) => at.x)), down = Math.max(...places.map((at) => at.y)) - Math.min(...places.map((at) => at.y));
+		return { count: places.length, inside, small: middle.offsetWidth <= across + 2 * around && middle.offsetHeight <= down + 2 * around };
+	});
+	for (const view of ['ring', 'zones', 'grid']) {
+		await page.click(`[data-view=${view}]`);
+		await until(async () => {
+			const { count, inside, small } = await look();
+			return count >= 3 && inside && small ? true : { view, count, inside, small };
+		}, view);
+	}
+	await shown.close();
+	const empty = await new Coordinator(bin, path.join(mesh.dir, 'calm-canvas')).ready();
+	const calm = await open(browser, empty.authority);
+	assert.equal(await calm.page.isVisible('#stage canvas:not(.whole)'), false);
+	await calm.close();
+	await empty.stop();
+});
+
 test('19: nothing scrolls sideways at 320 and 390 pixels', async () => {
 	for (const width of [320, 390]) {
 		const shown = await opened({ viewport: { width, height: 800 } });
