@@ -167,7 +167,7 @@ save_web(void)
 	    "\x10\x01{\"session\":\"0123456789abcdef0123456789abcdef\",\"link\":\"http://h\"}\x1e"
 	    "\x10\x01{\"requests\":[{\"n\":1,\"expires_s\":60,\"incident\":\"0123456789abcdef\","
 	    "\"name\":\"a\",\"by\":\"b\",\"from\":\"::1\",\"reason\":\"r\",\"kind\":\"cleaned\","
-	    "\"t\":1}],\"followed\":true}\x1e\x10\x01{\"ok\":true}\x1e\x10\xff{}\x1e\x01\x01{}\x1e"
+	    "\"t\":1}],\"followed\":true}\x1e\x10\x01{\"ok\":true}\x1e\x10\x02{}\x1e\x01\x01{}\x1e"
 	    "\x08\x01HTTP/1.1 502 x\r\n\r\n\x1e";
 
 	for (size_t i = 0; i < sizeof(web) / sizeof(web[0]); i++)

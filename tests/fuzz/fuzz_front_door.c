@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "tests/fuzz/web_fake.h"
 
+#define MOST_WAITS  32
 #define ANSWER_ROOM 8192
 #define OTHER_NONCE 1 /* what is wrong with the seal, bits of the kind */
 #define OTHER_KEY   2
@@ -82,6 +83,7 @@ check_path(const char *request)
 static void
 web_fake_asked(const char *request, size_t size_bytes)
 {
+	static const unsigned statuses[] = { 200, 202, 404, 401, 409, 503 };
 	size_t n = 0;
 	unsigned kind, status;
 
@@ -89,13 +91,12 @@ web_fake_asked(const char *request, size_t size_bytes)
 	(void)size_bytes;
 	sealed = false;
 	if (rest_bytes < 2) {
+		rest_bytes = 0;
 		web_fake_say("", 0, true);
 		return;
 	}
 	kind = rest[0];
-	status = 200 + rest[1] * 3u % 400;
-	if (rest[1] == 0xff)
-		status = 404;
+	status = statuses[rest[1] % (sizeof(statuses) / sizeof(statuses[0]))];
 	rest += 2;
 	rest_bytes -= 2;
 	while (n < rest_bytes && rest[n] != 0x1e && n < ANSWER_ROOM / 2)
@@ -164,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PROMISE(front_door_new(&config, &d) == ERR_OK);
 	if (front_door_enter(d, &link) == ERR_OK) {
 		PROMISE(sealed && link != NULL);
-		while (rest_bytes > 0)
+		for (int i = 0; i < MOST_WAITS && rest_bytes > 0; i++)
 			listen_once(d, &last);
 		front_door_leave(d);
 	}

@@ -6,9 +6,11 @@
  */
 #ifndef FUZZ_WEB_FAKE_H
 #define FUZZ_WEB_FAKE_H
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,7 +34,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 /* The fuzzer's: one request, whole. */
 static void web_fake_asked(const char *request, size_t size_bytes);
 
-static int web_fake_far = -1;
+#define WEB_FAKE_FDS 64
+
+static int web_fake_far_of[WEB_FAKE_FDS]; /* by our end's number; 0: none */
+static int web_fake_far = -1;             /* of the connection that asked last */
 static uint64_t web_fake_now_ms;
 
 static inline void
@@ -40,7 +45,8 @@ web_fake_say(const void *data, size_t size_bytes, bool end)
 {
 	if (web_fake_far == -1)
 		return;
-	PROMISE(write(web_fake_far, data, size_bytes) == (ssize_t)size_bytes);
+	/* EPIPE: it said before that this connection ends. */
+	PROMISE(write(web_fake_far, data, size_bytes) == (ssize_t)size_bytes || errno == EPIPE);
 	if (end)
 		shutdown(web_fake_far, SHUT_WR);
 }
@@ -48,8 +54,10 @@ web_fake_say(const void *data, size_t size_bytes, bool end)
 static inline void
 web_fake_reset(void)
 {
-	if (web_fake_far != -1)
-		close(web_fake_far);
+	for (size_t i = 0; i < WEB_FAKE_FDS; i++)
+		if (web_fake_far_of[i] != 0)
+			close(web_fake_far_of[i]);
+	memset(web_fake_far_of, 0, sizeof(web_fake_far_of));
 	web_fake_far = -1;
 }
 
@@ -115,9 +123,11 @@ __wrap_socket(int domain, int type, int protocol)
 	(void)domain;
 	(void)type;
 	(void)protocol;
-	web_fake_reset();
 	PROMISE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-	web_fake_far = ends[1];
+	PROMISE(ends[0] < WEB_FAKE_FDS);
+	if (web_fake_far_of[ends[0]] != 0)
+		close(web_fake_far_of[ends[0]]); /* of a connection that has ended */
+	web_fake_far_of[ends[0]] = ends[1];
 	return ends[0];
 }
 
@@ -133,8 +143,9 @@ __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
 ssize_t
 __wrap_send(int fd, const void *data, size_t size_bytes, int flags)
 {
-	(void)fd;
 	(void)flags;
+	PROMISE(fd >= 0 && fd < WEB_FAKE_FDS && web_fake_far_of[fd] != 0);
+	web_fake_far = web_fake_far_of[fd];
 	web_fake_check_request(data, size_bytes);
 	web_fake_asked(data, size_bytes);
 	return (ssize_t)size_bytes;
@@ -168,6 +179,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
+	(void)signal(SIGPIPE, SIG_IGN);
 	stdout = fopen("/dev/null", "we");
 	stderr = fopen("/dev/null", "we");
 	return 0;
