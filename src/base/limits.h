@@ -257,6 +257,8 @@
 #define LIMIT_HTTP_DRAIN_BYTES   (1024 * 1024) /* of a body that is refused for its size */
 #define LIMIT_HTTP_NONCES        4096 /* signed requests a node in LIMIT_REGISTER_AGE_S */
 #define LIMIT_HTTP_PAUSE_MS      100  /* no accept() after it failed for want of descriptors */
+#define LIMIT_RETELLERS          16   /* members that a coordinator with a new file asks for what they hold */
+#define LIMIT_RETELL_MS          (60 * 1000) /* a node tells all that it holds so often at most */
 #define LIMIT_STRANGER_MS        (24 * 60 * 60 * 1000) /* an unenrolled name is kept unseen */
 #define LIMIT_STRANGERS_PER_ADDRESS 256 /* names; an IPv6 network of 64 bits is one address, loopback has no bound */
 #define LIMIT_STRANGER_SHOWN_MS  (10 * 60 * 1000)

@@ -226,6 +226,8 @@ api_entries(struct coordinator *c, const struct http_request *request, struct ht
 		    reply, 503, "no roster to verify entries with; set roster_file and ca_file");
 		return;
 	}
+	if (signer.is_signed)
+		signer.node->retold = true;
 	if ((batch.refused = json_array()) == NULL)
 		reply_error(reply, 503, "out of memory; try again later");
 	else

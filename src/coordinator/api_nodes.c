@@ -462,16 +462,36 @@ take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *re
 	reply->status = 200;
 }
 
+/* Whose file is new asks a few members for what it once knew. */
+static bool
+wants_entries(struct coordinator *c, struct registry_node *node)
+{
+	if (!store_is_new(c->store) || node->retold)
+		return false;
+	if (node->retell_until_ms == 0 && c->retellers < LIMIT_RETELLERS) {
+		/* It may have told all that it holds just before: then it waits for so long. */
+		node->retell_until_ms = node->told_ms + LIMIT_RETELL_MS + 3 * LIMIT_HEARTBEAT_MS;
+		c->retellers++;
+	}
+	return node->told_ms < node->retell_until_ms;
+}
+
 /* A member that holds more of the CA's log than is known here is asked for the rest. */
 static void
-ask_for_records(
-    struct coordinator *c, member_index member, uint64_t held_bytes, struct http_reply *reply)
+ask_member(struct coordinator *c, struct registry_node *node, uint64_t held_bytes,
+    struct http_reply *reply)
 {
+	json_t *wish = json_object();
 	uint64_t from;
 
-	if (c->roster != NULL && member != MEMBER_NONE && held_bytes > 0 &&
-	    learn_wants(c->learn, member, held_bytes, &from))
-		reply_json(reply, json_pack("{s:I}", "roster", (json_int_t)from));
+	if (held_bytes > 0 && learn_wants(c->learn, node->member, held_bytes, &from))
+		json_object_set_new(wish, "roster", json_integer((json_int_t)from));
+	if (wants_entries(c, node))
+		json_object_set_new(wish, "entries", json_true());
+	if (json_object_size(wish) > 0)
+		reply_json(reply, wish);
+	else
+		json_decref(wish);
 }
 
 void
@@ -486,8 +506,9 @@ api_telemetry(struct coordinator *c, const struct http_request *request, struct 
 		return;
 	if (read_telemetry(object, &t, reply) && auth_speaks_for(c, &signer, t.node_id, reply)) {
 		take_telemetry(c, &t, reply);
-		if (reply->status == 200 && signer.is_signed)
-			ask_for_records(c, signer.node->member, (uint64_t)t.roster, reply);
+		if (reply->status == 200 && signer.is_signed && c->roster != NULL &&
+		    signer.node->member != MEMBER_NONE)
+			ask_member(c, signer.node, (uint64_t)t.roster, reply);
 	}
 	free(t.peers);
 	json_decref(object);

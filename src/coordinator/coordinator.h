@@ -45,6 +45,7 @@ struct coordinator {
 	struct loop_timer *asks_timer; /* the next of their deadlines */
 	uint64_t started_ms;   /* Unix */
 	uint64_t entries_accepted, entries_refused, reports_accepted;
+	size_t retellers; /* members that were asked for all entries that they hold */
 	size_t turn; /* from which node on the next one that registers is told its peers */
 	struct cached state, incidents, topology, peers, told_peers;
 };

@@ -50,6 +50,8 @@ struct registry_node {
 	char *peers; /* JSON array, owned */
 	uint64_t told_ms;
 	uint64_t touched_ms; /* a signed report of a touch */
+	uint64_t retell_until_ms; /* it is asked for all entries that it holds; 0: it was not yet */
+	bool retold;         /* it has sent entries */
 	double score;        /* of its newest report */
 	uint64_t score_ms;
 	enum node_mode mode;

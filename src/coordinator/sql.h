@@ -37,6 +37,7 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	bool broken;
+	bool is_new; /* this start made the file */
 };
 
 /* Prepares all; errors of sql_error(). */

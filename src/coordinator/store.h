@@ -67,12 +67,14 @@ struct store_line {
 
 /*
  * Opens or creates directory/coordinator.db.  A file that is not a sound
- * database is set aside as coordinator.db.corrupt.N, which is logged, and a
+ * database is set aside as coordinator.db.corrupt.DATE, which is logged, and a
  * new one begun.  LOCKED: another coordinator has it.  VERSION: a newer one
  * wrote it.
  */
 MUST_USE enum err store_open(const char *directory, struct store **out);
 void store_close(struct store *); /* accepts NULL */
+/* This start made the file: whatever was known before is not in it. */
+bool store_is_new(const struct store *);
 /* A fault that only a new start mends was seen. */
 bool store_is_broken(const struct store *);
 

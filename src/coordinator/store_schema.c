@@ -54,6 +54,7 @@ store_schema_make(struct store *s, const char *path)
 
 	if ((err = sql_first_number(s, "PRAGMA user_version", &version)) != ERR_OK)
 		return err;
+	s->is_new = version == 0;
 	if (version > SCHEMA_VERSION) {
 		log_error(
 		    "store: %s was written by a newer version (schema %lld, this one knows %d); "

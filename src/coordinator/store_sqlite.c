@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "coordinator/sql.h"
 #include "coordinator/store_schema.h"
@@ -65,36 +66,51 @@ fail:
 	return err;
 }
 
-/* Moves the file and its log to the first free coordinator.db.corrupt.N. */
+/* A name with the date that is free. */
+static bool
+name_aside(const char *path, char *to, size_t room)
+{
+	char date[32];
+	struct tm when;
+	time_t now = time(NULL);
+
+	if (gmtime_r(&now, &when) == NULL ||
+	    strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &when) == 0)
+		return false;
+	for (int n = 1; n < SET_ASIDE_MOST; n++) {
+		snprintf(to, room, n == 1 ? "%s.corrupt.%s" : "%s.corrupt.%s.%d", path, date, n);
+		if (access(to, F_OK) == -1)
+			return true;
+	}
+	return false;
+}
+
+/* Moves the file and its log to coordinator.db.corrupt.DATE. */
 static enum err
 set_aside(const char *path)
 {
 	char to[2 * LIMIT_PATH_BYTES], from_wal[2 * LIMIT_PATH_BYTES],
 	    to_wal[2 * LIMIT_PATH_BYTES + 8];
 
-	for (int n = 1; n < SET_ASIDE_MOST; n++) {
-		snprintf(to, sizeof(to), "%s.corrupt.%d", path, n);
-		if (access(to, F_OK) == 0)
-			continue;
-		if (rename(path, to) == -1) {
-			log_errno("store: cannot set %s aside", path);
-			return ERR_IO;
-		}
-		snprintf(from_wal, sizeof(from_wal), "%s-wal", path);
-		snprintf(to_wal, sizeof(to_wal), "%s-wal", to);
-		if (rename(from_wal, to_wal) == -1 && errno != ENOENT) {
-			log_errno("store: cannot set %s aside", from_wal);
-			return ERR_IO;
-		}
-		log_error(
-		    "store: %s is damaged; it was set aside as %s and a new one begun. "
-		    "Reports in it are gone from the page; nodes register again by themselves "
-		    "and the mesh's own decisions are in the nodes' feeds",
-		    path, to);
-		return ERR_OK;
+	if (!name_aside(path, to, sizeof(to))) {
+		log_error("store: too many damaged files beside %s; remove the old ones", path);
+		return ERR_FULL;
 	}
-	log_error("store: too many damaged files beside %s; remove the old ones", path);
-	return ERR_FULL;
+	if (rename(path, to) == -1) {
+		log_errno("store: cannot set %s aside", path);
+		return ERR_IO;
+	}
+	snprintf(from_wal, sizeof(from_wal), "%s-wal", path);
+	snprintf(to_wal, sizeof(to_wal), "%s-wal", to);
+	if (rename(from_wal, to_wal) == -1 && errno != ENOENT) {
+		log_errno("store: cannot set %s aside", from_wal);
+		return ERR_IO;
+	}
+	log_error("store: %s is damaged; it was set aside as %s and a new one begun. "
+	          "Reports in it are gone from the page; nodes are back with their next "
+	          "heartbeat, and tell again what the mesh decided",
+	    path, to);
+	return ERR_OK;
 }
 
 enum err
@@ -132,6 +148,12 @@ bool
 store_is_broken(const struct store *s)
 {
 	return s->broken;
+}
+
+bool
+store_is_new(const struct store *s)
+{
+	return s->is_new;
 }
 
 enum err

@@ -181,6 +181,7 @@ struct engine {
 	size_t batch_bytes;
 	struct loop_timer *post_timer;
 	bool post_due;
+	uint64_t told_all_ms; /* all objects were posted to the coordinator */
 	bool coordinator_up;
 	struct msg_pin pin; /* as the notary holds it, once pin_known */
 	bool pin_known;

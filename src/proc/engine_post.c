@@ -258,6 +258,15 @@ flush_batch(struct engine *e)
 }
 
 static void
+tell_all(struct engine *e)
+{
+	for (size_t i = 0; i < e->object_count; i++)
+		add_to_batch(e, e->objects[i].bytes, e->objects[i].size_bytes);
+	flush_batch(e);
+	e->told_all_ms = loop_now_ms();
+}
+
+static void
 coordinator_is(struct engine *e, bool up)
 {
 	if (up == e->coordinator_up)
@@ -265,11 +274,8 @@ coordinator_is(struct engine *e, bool up)
 	e->coordinator_up = up;
 	log_info("coordinator %s is %s", e->config->coordinator_host,
 	    up ? "there" : "unreachable; nothing depends on it");
-	if (!up)
-		return;
-	for (size_t i = 0; i < e->object_count; i++)
-		add_to_batch(e, e->objects[i].bytes, e->objects[i].size_bytes);
-	flush_batch(e);
+	if (up)
+		tell_all(e);
 }
 
 /* ---- what a host that is cut off still can ask ------------------------------------ */
@@ -346,7 +352,10 @@ post_records(struct engine *e, uint64_t offset)
 	free(bytes);
 }
 
-/* {"roster":N}: it holds so many bytes.  Of one telemetry's answers each goes further, so they end. */
+/*
+ * {"roster":N}: it holds so many bytes.  Of one telemetry's answers each goes
+ * further, so they end.  {"entries":true}: it has lost what it knew.
+ */
 static void
 take_wish(struct engine *e, const struct msg_posted *posted, struct span body)
 {
@@ -359,6 +368,9 @@ take_wish(struct engine *e, const struct msg_posted *posted, struct span body)
 	if (sscanf(text, "{\"roster\":%" SCNu64 "}", &offset) == 1 &&
 	    (posted->path == HTTP_TELEMETRY || offset == e->growth.told))
 		post_records(e, offset);
+	if (strstr(text, "\"entries\":true") != NULL &&
+	    (e->told_all_ms == 0 || loop_now_ms() >= e->told_all_ms + LIMIT_RETELL_MS))
+		tell_all(e);
 }
 
 static void

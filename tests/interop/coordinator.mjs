@@ -2,7 +2,7 @@
 // with it.  usage: node coordinator.mjs DIRECTORY-OF-BINARIES
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -272,11 +272,40 @@ test('a damaged database is set aside with a word, and the coordinator goes on',
 		writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, damage);
 		closeSync(file);
 		k = await fresh(name);
-		assert.match(k.log, /set aside as .*coordinator\.db\.corrupt\.1/);
-		assert.ok(readdirSync(k.state).includes('coordinator.db.corrupt.1'));
+		assert.match(k.log, /set aside as .*coordinator\.db\.corrupt\.\d{8}T\d{6}Z/);
+		assert.ok(readdirSync(k.state).some((name) => /^coordinator\.db\.corrupt\.\d{8}T\d{6}Z$/.test(name)));
 		assert.equal((await k.postSigned(a, '/api/report/submit', report(a))).status, 200);
 		await k.stop();
 	}
+});
+
+test('killed and its file and log overwritten, it has all back from one heartbeat of its members', async () => {
+	let k = await fresh('overwritten');
+	const cut = a.selfReport(2), window = windowNow(), certificate = b.certificate(d, window, [a, e, f]);
+	await k.post('/register', a.registration());
+	await k.postSigned(b, '/api/v1/entries', syncItems(cut, certificate));
+	// Nobody is asked by one that has its file.
+	await k.stop();
+	k = await fresh('overwritten');
+	assert.equal((await k.postSigned(b, '/api/telemetry', telemetry(b))).text, '');
+	await k.postSigned(b, '/api/report/submit', report(b));
+	await k.stop('SIGKILL');
+	for (const name of ['coordinator.db', 'coordinator.db-wal'])
+		writeFileSync(path.join(k.state, name), randomBytes(50000));
+	k = await fresh('overwritten');
+	assert.match(k.log, /coordinator\.db is damaged; it was set aside as .*\d{8}T\d{6}Z and a new one begun/);
+	assert.ok(readdirSync(k.state).some((name) => name.includes('.corrupt.')));
+	assert.equal((await k.get('/api/v1/incidents')).json.incidents.length, 0);
+	// One heartbeat: names are back, and what members hold is asked for until it comes.
+	assert.equal((await k.post('/register', a.registration())).status, 200);
+	for (const node of [a, b]) assert.deepEqual((await k.postSigned(node, '/api/telemetry', telemetry(node))).json, { entries: true });
+	assert.deepEqual((await k.postSigned(b, '/api/telemetry', telemetry(b))).json, { entries: true });
+	assert.equal((await k.postSigned(b, '/api/v1/entries', syncItems(cut, certificate))).json.accepted, 2);
+	assert.equal((await k.postSigned(b, '/api/telemetry', telemetry(b))).text, '');
+	assert.equal(await statusOf(k, a), 'quarantined');
+	assert.deepEqual((await k.get('/api/v1/incidents')).json.incidents.map((i) => i.name).sort(), [a.name, d.name].sort());
+	assert.deepEqual((await k.get('/peers')).json.map((p) => p.id), ['node-a']);
+	await k.stop();
 });
 
 test('a second coordinator on the same state does not start, and says why', async () => {
