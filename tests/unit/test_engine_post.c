@@ -92,6 +92,29 @@ registers_when_it_must(void **unused)
 	assert_true(is_due(&e));
 }
 
+/* A coordinator that lost what it knew is told it again, but not as often as it likes. */
+static void
+tells_again_when_asked(void **unused)
+{
+	static const char wish[] = "{\"entries\":true}";
+	const struct span body = { (const uint8_t *)wish, sizeof(wish) - 1 };
+	const struct msg_posted posted = { .request = 1, .path = HTTP_TELEMETRY, .status = 200 };
+	static const struct config config = { .coordinator_host = "coordinator" };
+	static struct engine e = { .config = &config, .coordinator_up = true };
+
+	(void)unused;
+	engine_posted(&e, &posted, (struct span){ NULL, 0 });
+	assert_true(e.told_all_ms == 0);
+	engine_posted(&e, &posted, body);
+	assert_true(e.told_all_ms > 0);
+	e.told_all_ms = 1;
+	engine_posted(&e, &posted, body);
+	assert_true(e.told_all_ms > 1 || loop_now_ms() < 1 + LIMIT_RETELL_MS);
+	e.told_all_ms = loop_now_ms() + 1000;
+	engine_posted(&e, &posted, body);
+	assert_true(e.told_all_ms > loop_now_ms());
+}
+
 /* What readers are told of a node is never older than a registration may be. */
 static void
 what_is_shown_is_fresh(void **unused)
@@ -105,6 +128,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_when_it_must),
+		cmocka_unit_test(tells_again_when_asked),
 		cmocka_unit_test(what_is_shown_is_fresh),
 	};
 
