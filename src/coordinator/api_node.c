@@ -71,14 +71,14 @@ node_json(struct coordinator *c, size_t index)
 
 	registry_zone_name(c->registry, node->zone, zone);
 	out = json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:s, s:b, s:I, s:I, "
-	                "s:I, s:s, s:o}",
+	                "s:s, s:o}",
 	    "idx", (json_int_t)index, "id",
 	    node->proven ? json_hex(node->key_id, sizeof(node->key_id)) : json_string(""), "name",
 	    node->name, "zone", zone, "status", node_status_text((enum node_status)row.status),
 	    "says", node->status, "score", row.score / 10.0, "cpu", row.cpu / 10.0, "ram",
 	    row.ram / 10.0, "hp", (int)row.decoys, "mode", mode_text(node->mode), "drift",
-	    row.drift, "rss_kb", (json_int_t)node->rss_kb, "seen", (json_int_t)node->seen_ms, "t",
-	    (json_int_t)loop_unix_ms(), "address", node->address, "key",
+	    row.drift, "seen", (json_int_t)node->seen_ms, "t", (json_int_t)loop_unix_ms(),
+	    "address", node->address, "key",
 	    node->proven ? json_hex(node->key.bytes, sizeof(node->key.bytes)) : json_string(""));
 	if (out != NULL && enrolment != NULL)
 		json_object_update(out, enrolment);

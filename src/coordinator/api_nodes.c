@@ -343,7 +343,7 @@ struct telemetry {
 	const char *node_id;
 	const char *status;
 	double cpu, ram;
-	double rss_kb, decoys, drift, roster;
+	double decoys, drift, roster;
 	enum node_mode mode;
 	char *peers;
 };
@@ -376,7 +376,7 @@ read_peers(const json_t *object, struct http_reply *reply)
 	return text;
 }
 
-/* What a node may say beyond the contract: how it enforces, and what it costs. */
+/* What a node may say beyond the contract: how it enforces, and what of the CA it knows. */
 static bool
 read_posture(const json_t *object, struct telemetry *out, struct http_reply *reply)
 {
@@ -384,8 +384,7 @@ read_posture(const json_t *object, struct telemetry *out, struct http_reply *rep
 
 	if (mode == NULL || !body_number(object, "drift", 1e9, &out->drift, reply) ||
 	    !body_number(object, "decoys", LIMIT_DECOYS, &out->decoys, reply) ||
-	    !body_number(object, "roster", LIMIT_ROSTER_BYTES, &out->roster, reply) ||
-	    !body_number(object, "rss_kb", 1e9, &out->rss_kb, reply))
+	    !body_number(object, "roster", LIMIT_ROSTER_BYTES, &out->roster, reply))
 		return false;
 	out->mode = MODE_UNKNOWN;
 	if (strcmp(mode, "enforce") == 0)
@@ -451,7 +450,6 @@ take_telemetry(struct coordinator *c, struct telemetry *t, struct http_reply *re
 	node->mode = t->mode;
 	node->drift = t->drift > 0;
 	node->decoys = (unsigned)t->decoys;
-	node->rss_kb = (uint64_t)t->rss_kb;
 	free(node->peers);
 	node->peers = t->peers;
 	t->peers = NULL;

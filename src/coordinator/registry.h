@@ -57,7 +57,6 @@ struct registry_node {
 	enum node_mode mode;
 	bool drift;          /* its kernel lacks cuts, or has too many */
 	unsigned decoys;     /* active */
-	uint64_t rss_kb;     /* of all its processes; 0: it did not say */
 
 	struct series *series; /* from its first telemetry on; owned */
 	struct nonce_seen *nonces; /* of its signed requests, lately; owned */

@@ -100,7 +100,7 @@ test('packed or not, a snapshot is the same, and only packed for who asks for it
 test('how a node is comes within its interval, once, and as the snapshot has it', async () => {
 	const s = await state(), l = new Listener(`${s.epoch}:${s.seq}`);
 	await l.until((x) => x.event === 'hb');
-	await c.postSigned(a, '/api/telemetry', telemetry(a, { mode: 'observe', drift: 2, decoys: 2, rss_kb: 3600 }));
+	await c.postSigned(a, '/api/telemetry', telemetry(a, { mode: 'observe', drift: 2, decoys: 2 }));
 	const { data } = await l.until((x) => x.event === 'nodes');
 	assert.deepEqual(data, [[0, 0, 0, 12.5, 40, 1, 1, 2]]);
 	const now = await state();
@@ -108,7 +108,7 @@ test('how a node is comes within its interval, once, and as the snapshot has it'
 	await c.postSigned(a, '/api/telemetry', telemetry(a, { mode: 'observe', drift: 2, decoys: 2 }));
 	await wait(600);
 	assert.equal(l.all('nodes').length, 1, 'nothing new, nothing said');
-	for (const wrong of [{ mode: 'off' }, { mode: 7 }, { drift: -1 }, { drift: 'x' }, { decoys: 99 }, { rss_kb: 1e12 }])
+	for (const wrong of [{ mode: 'off' }, { mode: 7 }, { drift: -1 }, { drift: 'x' }, { decoys: 99 }, { roster: 1e12 }])
 		assert.equal((await c.postSigned(a, '/api/telemetry', telemetry(a, wrong))).status, 400, JSON.stringify(wrong));
 	await l.close();
 });

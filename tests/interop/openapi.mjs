@@ -59,7 +59,7 @@ test('every answer of a run with an incident is as it says', async () => {
 	}
 	const get = async (route, target = route) => check('get', route, await c.get(target));
 	const signed = async (node, route, body) => check('post', route, await c.postSigned(node, route, body));
-	const telemetry = { node_id: 'node-a', status: 'healthy', peers: ['node-b'], cpu_pct: 1.5, ram_pct: 2, mode: 'enforce', drift: 0, decoys: 2, rss_kb: 3600 };
+	const telemetry = { node_id: 'node-a', status: 'healthy', peers: ['node-b'], cpu_pct: 1.5, ram_pct: 2, mode: 'enforce', drift: 0, decoys: 2 };
 	const report = { node_id: 'node-b', score: 9, event_type: 'HONEYPOT_TRIPPED', source_ip: '10.77.0.66', decision: 'quarantine', method: 'rule-based' };
 	const window = windowNow();
 	check('post', '/register', await c.post('/register', a.registration()));
