@@ -411,7 +411,12 @@ host_join(struct sim *s, size_t index)
 void
 host_stall(struct sim *s, size_t index, uint64_t until_ms)
 {
-	s->hosts[index].stalled_until_ms = until_ms;
+	struct host *h = &s->hosts[index];
+
+	/* What waited is still heard before what comes later: a link goes down before it comes back. */
+	if (until_ms < h->stalled_until_ms)
+		queue_hasten(&s->queue, (uint16_t)index, h->stalled_until_ms, until_ms);
+	h->stalled_until_ms = until_ms;
 	update_deadline(s, index);
 }
 

@@ -42,11 +42,19 @@ is_before(const struct queue_slot *a, const struct queue_slot *b)
 	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
 }
 
+/* Into place i, which is free, or above it. */
+static void
+rise(struct queue *q, size_t i, struct queue_slot slot)
+{
+	for (; i > 0 && is_before(&slot, &q->heap[(i - 1) / FANOUT]); i = (i - 1) / FANOUT)
+		q->heap[i] = q->heap[(i - 1) / FANOUT];
+	q->heap[i] = slot;
+}
+
 void
 queue_add(struct queue *q, uint64_t at_ms, const struct happening *what)
 {
 	struct queue_slot slot = { at_ms, q->order++, *what };
-	size_t i;
 
 	if (q->count == q->room) {
 		q->room = q->room == 0 ? 256 : q->room * 2;
@@ -54,10 +62,19 @@ queue_add(struct queue *q, uint64_t at_ms, const struct happening *what)
 		if (q->heap == NULL)
 			abort();
 	}
-	for (i = q->count++; i > 0 && is_before(&slot, &q->heap[(i - 1) / FANOUT]);
-	     i = (i - 1) / FANOUT)
-		q->heap[i] = q->heap[(i - 1) / FANOUT];
-	q->heap[i] = slot;
+	rise(q, q->count++, slot);
+}
+
+void
+queue_hasten(struct queue *q, uint16_t to, uint64_t from_ms, uint64_t at_ms)
+{
+	for (size_t i = 0; i < q->count; i++) {
+		struct queue_slot slot = q->heap[i];
+
+		if (slot.what.to == to && slot.at_ms == from_ms)
+			slot.at_ms = at_ms;
+		rise(q, i, slot);
+	}
 }
 
 uint64_t

@@ -62,6 +62,8 @@ void payload_drop(struct payload *); /* accepts NULL */
 
 /* The queue holds the caller's reference from now on. */
 void queue_add(struct queue *, uint64_t at_ms, const struct happening *);
+/* What was to reach this host at from_ms does so at at_ms, which is earlier, in the same order. */
+void queue_hasten(struct queue *, uint16_t to, uint64_t from_ms, uint64_t at_ms);
 uint64_t queue_next(const struct queue *); /* UINT64_MAX: nothing */
 /* The reference is the caller's. */
 struct happening queue_take(struct queue *);
