@@ -5,6 +5,7 @@
 #include "sim/digest.h"
 
 #define FOUNDERS_WEIGHT 32
+#define ENDS            0xe17d /* its generator's place beside the seed */
 
 static void
 add_record(struct authority *a, uint32_t number, const char *domain, const uint8_t *body,
@@ -50,7 +51,7 @@ enrol(struct authority *a, const struct identity *m)
 	}
 	wire_put_u64(&e, 10, m->incarnation);
 	wire_put_u64(&e, 11, AUTHORITY_TIME_MS - 1000);
-	wire_put_u64(&e, 12, UINT64_MAX);
+	wire_put_u64(&e, 12, m->not_after_ms);
 	wire_put_u64(&e, 13, m->role);
 	if (e.err != ERR_OK)
 		abort();
@@ -184,7 +185,7 @@ add_member(struct authority *a, struct prng *prng, enum role role)
 			abort();
 	}
 	m = &a->members[a->count++];
-	*m = (struct identity){ .role = role, .incarnation = 1 };
+	*m = (struct identity){ .role = role, .incarnation = 1, .not_after_ms = UINT64_MAX };
 	keys_make(a->keys, prng, &m->key);
 	for (size_t i = 0; i < 16; i += 8) {
 		buf_store_u64(m->nonce + i, prng_next(prng));
@@ -262,6 +263,21 @@ choose_liars(struct authority *a, const struct options *options, struct prng *pr
 	}
 }
 
+/* A third of the founders were enrolled until some moment of the run. */
+static void
+choose_ends(struct authority *a, const struct options *options)
+{
+	struct prng prng;
+
+	if ((options->faults >> FAULT_EXPIRY & 1) == 0)
+		return;
+	prng_seed(&prng, digest_mix(options->seed, ENDS));
+	for (size_t i = 0; i < a->nodes; i++)
+		if (prng_below(&prng, 3) == 0)
+			a->members[i].not_after_ms =
+			    AUTHORITY_TIME_MS + prng_below(&prng, options->duration_ms);
+}
+
 static struct roster **
 add_roster(struct authority *a)
 {
@@ -290,6 +306,7 @@ authority_new(const struct keys *keys, const struct options *options, struct prn
 	qsort(a->members, a->count, sizeof(*a->members), compare_members);
 	a->nodes = a->count;
 	choose_liars(a, options, prng);
+	choose_ends(a, options);
 	/* A third of all meshes are older than a day: weights differ. */
 	uneven = prng_below(prng, 3) == 0;
 	for (size_t i = 0; i < a->count; i++) {
@@ -359,11 +376,18 @@ authority_enrol(struct authority *a, struct prng *prng)
 }
 
 void
-authority_renew(struct authority *a, member_index m)
+authority_renew(struct authority *a, member_index m, uint64_t not_after_ms)
 {
 	a->members[m].incarnation++;
+	a->members[m].not_after_ms = not_after_ms;
 	enrol(a, &a->members[m]);
 	publish(a);
+}
+
+bool
+authority_has_ended(const struct authority *a, member_index m, uint64_t now_ms)
+{
+	return a->members[m].not_after_ms < AUTHORITY_TIME_MS + now_ms;
 }
 
 void

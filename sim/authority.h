@@ -21,6 +21,7 @@ struct identity {
 	struct mac mac;
 	enum role role;
 	uint64_t incarnation;
+	uint64_t not_after_ms; /* its enrolment's, Unix */
 	uint32_t weight;  /* in the next epoch */
 	bool left;        /* in no epoch any more */
 	bool liar;      /* its host does what the adversary wants */
@@ -61,8 +62,10 @@ void authority_free(struct authority *); /* accepts NULL */
 const struct roster *authority_roster(struct authority *, size_t log_bytes);
 /* A node more, listed without a weight from the next epoch on.  False: those were all. */
 bool authority_enrol(struct authority *, struct prng *);
-/* The same identity with the next incarnation. */
-void authority_renew(struct authority *, member_index);
+/* The same identity with the next incarnation, enrolled until then (Unix). */
+void authority_renew(struct authority *, member_index, uint64_t not_after_ms);
+/* Its enrolment is over at that time of the run, by a clock that is right. */
+bool authority_has_ended(const struct authority *, member_index, uint64_t now_ms);
 /* Of who did not leave, with the members' weights. */
 void authority_next_epoch(struct authority *);
 

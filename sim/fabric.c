@@ -247,13 +247,35 @@ fabric_update_pair(struct sim *s, size_t host, size_t peer)
 		fabric_break(s, link, 0);
 }
 
+/*
+ * TLS, once, when a link is made: by the clock of who looks, neither the
+ * enrolment that it knows of nor the certificate that the peer was given with
+ * its own is over.  A link that stands outlives both.
+ */
+static bool
+is_enrolled(const struct sim *s, const struct host *peer, const struct host *by)
+{
+	uint64_t now_ms = host_unix_ms(s, by);
+
+	return now_ms <= roster_member(by->roster, peer->member)->not_after_ms &&
+	       now_ms <= roster_member(peer->roster, peer->member)->not_after_ms;
+}
+
+static bool
+may_greet(const struct sim *s, const struct link_ends *l)
+{
+	const struct host *a = &s->hosts[l->host[0]], *b = &s->hosts[l->host[1]];
+
+	return may_link(s, l) && is_enrolled(s, a, b) && is_enrolled(s, b, a);
+}
+
 void
 fabric_retry(struct sim *s, const struct happening *e)
 {
 	struct link_ends *l = &s->fabric.links[e->number];
 
 	l->retrying = false;
-	if (may_link(s, l) && fabric_passes(s, l->host[0], l->host[1]) &&
+	if (may_greet(s, l) && fabric_passes(s, l->host[0], l->host[1]) &&
 	    fabric_passes(s, l->host[1], l->host[0])) {
 		l->up = true;
 		l->life++;

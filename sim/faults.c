@@ -333,6 +333,7 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
 	[FAULT_JUMP] = { jump_begin, jump_end, 10000, 20000 },
 	[FAULT_DRIFT] = { drift_begin, drift_end, 10000, 60000 },
 	[FAULT_ROSTER] = { rosters_change, nothing, 15000, 1000 },
+	[FAULT_EXPIRY] = { expiries_shorten, expiries_settle, 15000, 20000 },
 };
 
 static void

@@ -51,6 +51,7 @@ is_free(const struct sim *s, size_t host)
 
 	/* Who was told of no list that it is on with the others, or they with it. */
 	if (s->authority->members[h->member].left ||
+	    authority_has_ended(s->authority, h->member, s->now_ms) ||
 	    truth_epoch(s, host) < s->authority->epoch_count)
 		return false;
 	if (h->liar || h->core == NULL || (h->observed < 0 && host <= s->count) ||

@@ -27,6 +27,7 @@ static const char *const faults[FAULT_COUNT] = {
 	[FAULT_JUMP] = "jump",
 	[FAULT_DRIFT] = "drift",
 	[FAULT_ROSTER] = "roster",
+	[FAULT_EXPIRY] = "expiry",
 };
 
 static const char *const adversaries[ADVERSARY_COUNT] = {
@@ -146,9 +147,11 @@ options_choose(struct options *o)
 	chosen_byzantine = (uint32_t)prng_below(&prng, (uint64_t)o->nodes / 4 + 2);
 	if (prng_below(&prng, 8) == 0)
 		chosen_byzantine = (uint32_t)prng_below(&prng, (uint64_t)o->nodes / 2 + 1);
-	/* It came last: with a draw of its own it leaves the others as they were. */
+	/* They came last: with draws of their own they leave the others as they were. */
 	if (prng_below(&prng, 6) == 0)
 		chosen_faults |= 1u << FAULT_ROSTER;
+	if (prng_below(&prng, 8) == 0)
+		chosen_faults |= 1u << FAULT_EXPIRY;
 	if (!o->byzantine_given)
 		o->byzantine = chosen_byzantine;
 	if (!o->faults_given)

@@ -29,6 +29,7 @@ enum fault {
 	FAULT_JUMP,      /* clocks jump both ways */
 	FAULT_DRIFT,     /* clocks go too fast or too slow */
 	FAULT_ROSTER,    /* the CA enrols, renews, begins epochs; one host is told */
+	FAULT_EXPIRY,    /* enrolments end by their date; the CA renews some, and leaves some out */
 	FAULT_COUNT
 };
 

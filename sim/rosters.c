@@ -7,8 +7,8 @@
 
 #define FEWEST_NODES 5 /* nobody leaves a smaller mesh */
 
-static size_t
-count_listed(const struct sim *s)
+size_t
+rosters_count_listed(const struct sim *s)
 {
 	size_t count = 0;
 
@@ -62,7 +62,7 @@ renew(struct sim *s, struct prng *prng)
 			break;
 		}
 	trace_line(&s->trace, s->now_ms, "the CA renews n%zu", chosen);
-	authority_renew(s->authority, s->hosts[chosen].member);
+	authority_renew(s->authority, s->hosts[chosen].member, UINT64_MAX);
 }
 
 static void
@@ -70,7 +70,7 @@ remove_one(struct sim *s, struct prng *prng)
 {
 	size_t chosen = sim_any_host(s, prng);
 
-	if (count_listed(s) <= FEWEST_NODES)
+	if (rosters_count_listed(s) <= FEWEST_NODES)
 		return;
 	trace_line(&s->trace, s->now_ms, "n%zu is to leave", chosen);
 	s->authority->members[s->hosts[chosen].member].left = true;
@@ -90,6 +90,15 @@ hand_to_one(struct sim *s, size_t from)
 		host_hand_roster(s, index);
 		return;
 	}
+}
+
+void
+rosters_begin_epoch(struct sim *s, struct prng *prng)
+{
+	authority_next_epoch(s->authority);
+	trace_line(&s->trace, s->now_ms, "the CA begins epoch %zu", s->authority->epoch_count);
+	welcome(s, prng);
+	hand_to_one(s, sim_any_host(s, prng));
 }
 
 void
@@ -115,10 +124,7 @@ rosters_change(struct sim *s, struct prng *prng)
 		(void)authority_enrol(s->authority, prng);
 		break;
 	}
-	authority_next_epoch(s->authority);
-	trace_line(&s->trace, s->now_ms, "the CA begins epoch %zu", s->authority->epoch_count);
-	welcome(s, prng);
-	hand_to_one(s, sim_any_host(s, prng));
+	rosters_begin_epoch(s, prng);
 }
 
 /* After healing: whoever has been told may be cut off by now, so the next one is told, too. */

@@ -141,6 +141,12 @@ bool operators_release(struct sim *, size_t index, member_index subject);
 /* The CA changes something; one host is told. */
 void rosters_change(struct sim *, struct prng *);
 void rosters_hand_out(struct sim *);
+/* What it changed is in force from now on; one host is told. */
+void rosters_begin_epoch(struct sim *, struct prng *);
+size_t rosters_count_listed(const struct sim *); /* of those there from the beginning */
+/* A member is enrolled for seconds; the CA sees to those whose enrolments ended or soon will. */
+void expiries_shorten(struct sim *, struct prng *);
+void expiries_settle(struct sim *, struct prng *);
 
 /* ---- faults, adversaries ------------------------------------------------------------- */
 
