@@ -210,7 +210,8 @@ hand_in(struct sim *s, size_t *host)
 {
 	for (*host = 0; *host < s->count && *host < OBSERVED_MAX; ++*host)
 		for (size_t m = 0; m < s->count && is_free(s, *host); m++)
-			if (m != *host && may_be_released(s, *host, (member_index)m) &&
+			if (m != *host && !s->authority->members[m].left &&
+			    may_be_released(s, *host, (member_index)m) &&
 			    operators_release(s, *host, (member_index)m))
 				return true;
 	return false;

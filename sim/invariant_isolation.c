@@ -204,12 +204,24 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	g->held = 0;
 }
 
-/* L1: k independent witnesses' statements, fresh by the host's own clock. */
-static bool
-may_restrict(const struct sim *s, size_t host, member_index subject)
+/* L1 lasts ten minutes: an epoch that wants more witnesses ends none. */
+static size_t
+least_k(const struct sim *s, size_t host, member_index subject)
 {
+	struct given *g = &truth_of(s, host)->given[subject];
 	size_t k = electorate_k(authority_epoch(s->authority, truth_epoch(s, host)));
 
+	if (s->hosts[host].kernel[subject] < STRENGTH_CUT)
+		g->least_k = 0;
+	else if (g->least_k == 0 || k < g->least_k)
+		g->least_k = k;
+	return g->least_k;
+}
+
+/* k independent witnesses' statements, fresh by the host's own clock. */
+static bool
+may_restrict(const struct sim *s, size_t host, member_index subject, size_t k)
+{
 	return truth_witnesses(s, host, subject) >= k ||
 	       (truth_of(s, host)->jumped && truth_of(s, host)->given[subject].heard_count >= k);
 }
@@ -220,6 +232,7 @@ check_subject(struct sim *s, size_t host, member_index subject, bool synced)
 	const struct host *h = &s->hosts[host];
 	struct given *g = &truth_of(s, host)->given[subject];
 	struct core_member_view v;
+	size_t k = least_k(s, host, subject);
 	bool quarantined;
 
 	/* What was said of it leaves with it, and it has no links. */
@@ -230,7 +243,7 @@ check_subject(struct sim *s, size_t host, member_index subject, bool synced)
 	if (quarantined && g->reasons == 0 && reasons(s, host, subject) == 0)
 		violated(s, 1, "n%zu holds n%u quarantined without a reason", host, subject);
 	if (h->kernel[subject] >= STRENGTH_CUT && g->reasons == 0 && g->cut_ms < s->now_ms &&
-	    !may_restrict(s, host, subject) && reasons(s, host, subject) == 0)
+	    !may_restrict(s, host, subject, k) && reasons(s, host, subject) == 0)
 		violated(s, 1, "n%zu cuts n%u without a reason", host, subject);
 	if (h->kernel[subject] == STRENGTH_SEVER && (g->reasons & REASONS_CONDEMN) == 0 &&
 	    (reasons(s, host, subject) & REASONS_CONDEMN) == 0)
