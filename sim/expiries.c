@@ -5,10 +5,10 @@
  */
 #include "sim/sim.h"
 
-#define FEWEST_NODES  4 /* nobody is left out of a smaller mesh */
-#define SHORTEST_MS   500
-#define LONGEST_MS    20000
-#define SOON_MS       5000 /* who ends within that is seen to */
+#define FEWEST_NODES 4 /* nobody is left out of a smaller mesh */
+#define SHORTEST_MS  500
+#define LONGEST_MS   20000
+#define SOON_MS      5000 /* who ends within that is seen to */
 
 /* Down, behind a partition, or just being cut off by somebody; or anybody. */
 static bool

@@ -206,10 +206,9 @@ receive_restored(struct core *c, struct span bytes)
 	};
 	enum err err = admit(c, &a);
 
-	/* Voted within the day, whether or not that vote still counts. */
-	if ((err == ERR_OK || err == ERR_ROUND) && a.author == c->self &&
-	    a.entry.kind == ENTRY_VERDICT)
-		vote_remember(c, &a.entry.verdict);
+	/* Voted within the day, whatever began since: a round, an epoch, an incarnation. */
+	if (a.author == c->self && a.entry.kind == ENTRY_VERDICT)
+		vote_remember(c, &a.entry.verdict, a.age_ms);
 	if (err == ERR_ROUND && wait_for_round(c, &a))
 		return;
 	if (err != ERR_OK)

@@ -21,7 +21,7 @@ vote_witness(struct core *c, member_index subject, const struct statement *state
 }
 
 void
-vote_remember(struct core *c, const struct verdict *v)
+vote_remember(struct core *c, const struct verdict *v, uint64_t age_ms)
 {
 	member_index subject = roster_find_id(c->roster, &v->subject);
 	struct incident *in;
@@ -32,6 +32,9 @@ vote_remember(struct core *c, const struct verdict *v)
 	in = &peer_of(c, subject)->incident;
 	if (in->voted_rounds <= v->round)
 		in->voted_rounds = (uint64_t)v->round + 1;
+	if (v->round == in->round && age_ms < LIMIT_RELAYED_MS &&
+	    in->open_until_ms < c->now_ms + LIMIT_RELAYED_MS - age_ms)
+		in->open_until_ms = c->now_ms + LIMIT_RELAYED_MS - age_ms;
 }
 
 /* Our newest statement against it that is fresh. */

@@ -17,6 +17,6 @@ void vote_pursue(struct core *, member_index subject);
 /* All incidents that are open; after sync, a window, a retry. */
 void vote_pursue_all(struct core *);
 /* Our own vote, out of our feed: it counts in our budget even when it is old. */
-void vote_remember(struct core *, const struct verdict *);
+void vote_remember(struct core *, const struct verdict *, uint64_t age_ms);
 
 #endif

@@ -332,6 +332,43 @@ who_left_is_not_voted_on(void **unused)
 	world_free(w);
 }
 
+static void
+renew_first(struct world *w)
+{
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 0)
+			mesh_append_renewal(&w->mesh, i);
+	world_extend(w);
+}
+
+/* What a node voted weighs on its budget, whatever was renewed or began since, restarts included. */
+static void
+a_restarted_node_remembers_its_votes(void **unused)
+{
+	(void)unused;
+	for (int renewed = 0; renewed <= 1; renewed++) {
+		struct world *w = mesh_of(5);
+
+		scan_from(w, 4);
+		world_run(w, 1000);
+		assert_true(world_view(w, 0, 4).certified);
+		if (renewed == 1)
+			renew_first(w);
+		next_epoch(w);
+		next_epoch(w);
+		world_run(w, 1000);
+		world_crash(w, 0);
+		world_start(w, 0);
+		world_run(w, 3000);
+		(void)world_trace(w);
+		scan_from(w, 3);
+		world_run(w, 1000);
+		assert_non_null(strstr(w->trace, "a: blast-radius d"));
+		assert_null(strstr(w->trace, "verdict d from a"));
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -348,6 +385,7 @@ main(void)
 		cmocka_unit_test(an_indicator_is_of_a_head_of_its_epoch),
 		cmocka_unit_test(a_statement_ends_with_the_address),
 		cmocka_unit_test(who_left_is_not_voted_on),
+		cmocka_unit_test(a_restarted_node_remembers_its_votes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
