@@ -44,14 +44,22 @@ make_operator(size_t i, Protos__Enrolment *e)
 {
 	(void)i;
 	e->role = PROTOS__ROLE__ROLE_OPERATOR;
+	e->not_after_ms = UINT64_MAX;
 }
 
 static void
-append_operator(struct mesh *m)
+make_brief_operator(size_t i, Protos__Enrolment *e)
+{
+	make_operator(i, e);
+	e->not_after_ms = MESH_TIME_MS + WORLD_BRIEF_MS;
+}
+
+static void
+append_operator(struct mesh *m, bool brief)
 {
 	size_t i;
 
-	m->change_enrolment = make_operator;
+	m->change_enrolment = brief ? make_brief_operator : make_operator;
 	i = mesh_append_member(m);
 	m->members[i].role = PROTOS__ROLE__ROLE_OPERATOR;
 	m->change_enrolment = NULL;
@@ -72,7 +80,7 @@ world_new(const struct world_config *config)
 		w->mesh.members[i].weight = 0;
 	mesh_pack(&w->mesh);
 	if (config->with_operator)
-		append_operator(&w->mesh);
+		append_operator(&w->mesh, config->brief_operator);
 	assert_ok(mesh_parse(&w->mesh));
 	prng_seed(&w->network.prng, config->seed);
 	w->network.delay_min_ms = config->delay_min_ms;

@@ -14,6 +14,7 @@
 
 #define WORLD_NODES_MAX 32
 #define WORLD_START_MS  1000
+#define WORLD_BRIEF_MS  60000
 
 struct world_config {
 	size_t count;
@@ -25,6 +26,7 @@ struct world_config {
 	uint32_t precautions, corroboration, vote_budget; /* the epoch's */
 	size_t weightless;     /* members that are no heads, some of all */
 	bool with_operator;         /* enrol one: its index is count */
+	bool brief_operator;        /* until WORLD_BRIEF_MS after MESH_TIME_MS */
 };
 
 struct disk_entry {

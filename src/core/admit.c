@@ -216,7 +216,7 @@ check_meaning(struct core *c, const struct arrival *a)
 	case ENTRY_PROOF:
 		return conviction_check(c, &a->entry, own);
 	case ENTRY_RELEASE:
-		return release_check(c, &a->entry, &a->hash);
+		return release_check(c, &a->entry, &a->hash, a->author);
 	case ENTRY_INDICATOR:
 		return indicators_check(c, a);
 	case ENTRY_RECEIPT:

@@ -25,7 +25,8 @@ earliest_of_too_many(const struct incident *in)
 }
 
 enum err
-release_check(const struct core *c, const struct entry *e, const struct hash *hash)
+release_check(
+    const struct core *c, const struct entry *e, const struct hash *hash, member_index author)
 {
 	const struct object *earliest;
 	member_index subject;
@@ -36,6 +37,9 @@ release_check(const struct core *c, const struct entry *e, const struct hash *ha
 		return err;
 	if (rounds_is_final(c, subject))
 		return ERR_SUBJECT;
+	/* A key of an operator's that left is good for nothing once its enrolment has ended. */
+	if (e->header.time_ms >= member_of(c, author)->not_after_ms)
+		return ERR_AUTHOR;
 	earliest = earliest_of_too_many(&peer_of(c, subject)->incident);
 	return earliest != NULL && is_earlier(&e->header, hash, earliest) ? ERR_FULL : ERR_OK;
 }

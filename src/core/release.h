@@ -20,9 +20,9 @@ struct request {
 	uint64_t incarnation, sequence;
 };
 
-/* Is it acceptable?  SUBJECT, ROUND, FULL. */
+/* Is it acceptable?  AUTHOR (its enrolment had ended), SUBJECT, ROUND, FULL. */
 MUST_USE enum err release_check(const struct core *, const struct entry *,
-    const struct hash *);
+                                const struct hash *, member_index author);
 /* It is held now.  ERR_NOMEM: nothing was done. */
 MUST_USE enum err release_accept(struct core *, struct object *, const struct release *);
 void release_forget(struct core *, const struct object *);

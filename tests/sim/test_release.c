@@ -323,6 +323,34 @@ operators_ask_and_nothing_else(void **unused)
 	world_free(w);
 }
 
+/* Whoever keeps an operator's key when its enrolment has ended asks for nothing any more. */
+static void
+an_operators_key_ends_with_its_enrolment(void **unused)
+{
+	struct world_config config = { .count = HEADS + 1,
+		.seed = 1,
+		.policy = POLICY_ASSUME_BREACH,
+		.weightless = 1,
+		.with_operator = true,
+		.brief_operator = true };
+	struct world *w = world_new(&config);
+
+	(void)unused;
+	for (size_t i = FIRST; i <= HEADS; i++)
+		world_start(w, i);
+	world_settle(w);
+	(void)world_trace(w);
+	world_touch(w, 1, "10.77.0.66");
+	world_run(w, WORLD_BRIEF_MS);
+	ask(w, 2, 1);
+	assert_non_null(strstr(w->trace, "c: refused g from - error\n   unknown author"));
+	assert_false(world_view(w, 2, 1).release_asked);
+	world_run(w, 1000);
+	for (size_t i = 2; i <= HEADS; i++)
+		assert_int_equal(w->nodes[i].held[1], STRENGTH_CUT);
+	world_free(w);
+}
+
 /* Released while it was down: it boots locked, and is told. */
 static void
 released_while_it_was_down(void **unused)
@@ -594,6 +622,7 @@ main(void)
 		cmocka_unit_test(a_confession_is_never_lifted),
 		cmocka_unit_test(a_confession_unheard_is_not_lost),
 		cmocka_unit_test(operators_ask_and_nothing_else),
+		cmocka_unit_test(an_operators_key_ends_with_its_enrolment),
 		cmocka_unit_test(released_while_it_was_down),
 		cmocka_unit_test(who_was_away_hears_of_both),
 		cmocka_unit_test(two_requests_at_once),
