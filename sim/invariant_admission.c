@@ -510,6 +510,7 @@ admission_booted(struct sim *s, size_t host)
 		g->incarnation = g->newest = g->taken = g->filled_ms = g->told_root = 0;
 		g->bad_signatures = 0;
 		g->restricted = false;
+		g->restrict_ms = 0;
 	}
 	w->local_cap = 0;
 	w->stepped_ms = s->now_ms;

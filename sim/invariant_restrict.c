@@ -120,10 +120,14 @@ most_groups(const struct sim *s, const struct voice *voices, size_t count)
 void
 restrict_begins(struct sim *s, size_t host, member_index subject)
 {
-	struct voice *voices = malloc(VOICES_MAX * sizeof(*voices));
+	struct given *g = &truth_of(s, host)->given[subject];
+	struct voice *voices;
 	size_t k = electorate_k(authority_epoch(s->authority, truth_epoch(s, host))), count;
 
-	if (voices == NULL)
+	/* It only stood back for another that filled the cap. */
+	if (g->restrict_ms != 0 && s->now_ms < g->restrict_ms + LIMIT_RESTRICT_MS)
+		return;
+	if ((voices = malloc(VOICES_MAX * sizeof(*voices))) == NULL)
 		abort();
 	/* In another epoch k was another, and whoever was no head then is not heard. */
 	count = s->authority->epoch_count > 1 || truth_of(s, host)->jumped
@@ -133,5 +137,6 @@ restrict_begins(struct sim *s, size_t host, member_index subject)
 		violated(s, 1,
 		    "n%zu restricts n%u, and not so many witnesses accuse it alone within a minute",
 		    host, subject);
+	g->restrict_ms = s->now_ms;
 	free(voices);
 }

@@ -39,6 +39,7 @@ struct given {
 	/* Since it booted, as its disk and its actions show (invariant_admission.c). */
 	uint32_t over;       /* rounds below are over */
 	bool restricted;     /* L1, by the host's own account */
+	uint64_t restrict_ms; /* it began then, and rightly; 0: not yet */
 	bool final;          /* no RELEASE can follow: so it knows, or its disk says */
 	uint64_t sever_ms;   /* it has to be severed by then; UINT64_MAX: nothing is due */
 	uint64_t condemned_ms; /* it took the first that condemns it then; UINT64_MAX: none */

@@ -279,8 +279,13 @@ ballots_accept_verdict(struct core *c, struct object *o, const struct verdict *v
 		return ERR_FULL;
 	if ((err = members_add(&c->incidents, o->subject)) != ERR_OK)
 		return err;
-	/* Held under another key of the same meaning it would not have come here. */
-	if ((err = tally_add(t->tally, c->roster, o->author, &v->ballot_signature)) != ERR_OK)
+	/*
+	 * What is held already would not have come here.  What is counted and held no
+	 * more left with an older incarnation of its author, who forgot that it voted:
+	 * it counts once, and is held again.
+	 */
+	err = tally_add(t->tally, c->roster, o->author, &v->ballot_signature);
+	if (err != ERR_OK && err != ERR_VOTER)
 		return err;
 	if (t->until_ms < o->fresh_until_ms)
 		t->until_ms = o->fresh_until_ms;

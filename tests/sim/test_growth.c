@@ -369,6 +369,33 @@ a_restarted_node_remembers_its_votes(void **unused)
 	}
 }
 
+/* A node that was renewed and lost its state votes as before: that is held by all, and counted once. */
+static void
+a_vote_repeated_after_a_renewal_is_held(void **unused)
+{
+	struct world *w = mesh_of(5);
+	struct entry e = { .kind = ENTRY_VERDICT };
+	struct core_view before;
+
+	(void)unused;
+	world_partition(w, 1u << 4); /* who is away from here on signs nothing of its own */
+	e.verdict.level = LEVEL_QUARANTINE;
+	e.verdict.subject = world_member(w, 3)->id;
+	e.verdict.window = ballot_window(MESH_TIME_MS + w->now_ms);
+	world_deliver(w, 0, 4, world_forge(w, 4, &e, 1));
+	assert_int_equal(world_view(w, 0, 3).votes, 1);
+	for (size_t i = 0; i < w->mesh.count; i++)
+		if (w->mesh.members[i].index == 4)
+			mesh_append_renewal(&w->mesh, i);
+	world_extend(w);
+	before = world_core_view(w, 0);
+	world_deliver(w, 0, 4, world_forge(w, 4, &e, 1));
+	assert_int_equal(world_core_view(w, 0).refused, before.refused);
+	assert_int_not_equal(world_core_view(w, 0).root, before.root);
+	assert_int_equal(world_view(w, 0, 3).votes, 1);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -386,6 +413,7 @@ main(void)
 		cmocka_unit_test(a_statement_ends_with_the_address),
 		cmocka_unit_test(who_left_is_not_voted_on),
 		cmocka_unit_test(a_restarted_node_remembers_its_votes),
+		cmocka_unit_test(a_vote_repeated_after_a_renewal_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
