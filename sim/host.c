@@ -422,6 +422,17 @@ host_stall(struct sim *s, size_t index, uint64_t until_ms)
 
 /* ---- the roster grows ------------------------------------------------------------------------ */
 
+/* The notary does one thing at a time; what it is at may itself have stood still until now. */
+static void
+wait_for_disk(struct sim *s, const struct happening *e)
+{
+	uint64_t at_ms = s->hosts[e->to].disk.busy_until_ms;
+	struct happening again = *e;
+
+	again.payload = payload_share(e->payload);
+	queue_add(&s->queue, at_ms > s->now_ms ? at_ms : s->now_ms, &again);
+}
+
 /* The notary proves records, keeps them, begins the feed of a new incarnation, and says so. */
 static void
 notary_records(struct sim *s, const struct happening *e)
@@ -435,9 +446,7 @@ notary_records(struct sim *s, const struct happening *e)
 	struct roster *forged;
 
 	if (h->disk.busy) {
-		next = *e;
-		next.payload = payload_share(e->payload);
-		queue_add(&s->queue, h->disk.busy_until_ms, &next);
+		wait_for_disk(s, e);
 		return;
 	}
 	if (h->disk.full || e->number != log.size_bytes)
@@ -489,9 +498,7 @@ notary_write(struct sim *s, const struct happening *e)
 	if (is_doomed(s, e->to, POINT_WRITE))
 		return;
 	if (h->disk.busy) {
-		next = *e;
-		next.payload = payload_share(e->payload);
-		queue_add(&s->queue, h->disk.busy_until_ms, &next);
+		wait_for_disk(s, e);
 		return;
 	}
 	if (!h->disk.full)

@@ -22,6 +22,7 @@
 #include "base/utf8.h"
 #include "cli/front_door.h"
 #include "cli/release_ask.h"
+#include "cli/usage.h"
 #include "sys/loop.h"
 
 #define RETRY_MIN_MS 500
@@ -57,12 +58,6 @@ struct dashboard {
 	struct followed followed[LIMIT_ASKS_EACH];
 	int status; /* -1: goes on */
 };
-
-static const char usage[] =
-    "usage: phalanx dashboard --key FILE|DIR [--url http://localhost:8090] [--socket S]...\n"
-    "                         [--viewer] [--open] [--coordinator-key HEX]\n"
-    "prints a link that signs in at the page, and stays to confirm what is asked there;\n"
-    "--viewer: a link that only looks; --open: hands it to xdg-open.  Ctrl-C signs out.\n";
 
 static void
 say_line(const char *what, const char *text)
@@ -564,10 +559,8 @@ cmd_dashboard(const struct cli *cli, int argc, char **argv)
 	struct web_place place;
 	int status;
 
-	if (!read_arguments(argc, argv, &o)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (!read_arguments(argc, argv, &o))
+		return usage_error("dashboard");
 	if (!o.is_viewer && !isatty(STDIN_FILENO))
 		return refuse("standard input",
 		    "is no terminal, and releases are confirmed at one; --viewer needs none");
