@@ -201,7 +201,8 @@ equal_groups(struct core *c, size_t wanted, size_t *linked, bool *all)
 		const struct link *link = &peer_of(c, peer)->link;
 		size_t g = 0;
 
-		if (!link->up)
+		/* Whoever left the mesh has a link until it is closed, and no word. */
+		if (!link->up || !epoch_has(current_epoch(c), peer))
 			continue;
 		++*linked;
 		if (!is_equal(c, link)) {

@@ -396,6 +396,33 @@ a_vote_repeated_after_a_renewal_is_held(void **unused)
 	world_free(w);
 }
 
+/* First sync ends on the word of members: not of one that the same records send away. */
+static void
+who_left_has_no_word_in_a_first_sync(void **unused)
+{
+	struct world *w = mesh_of(5);
+
+	(void)unused;
+	world_crash(w, 4);
+	world_partition(w, 1u << 3 | 1u << 4);
+	world_start(w, 4);
+	world_run(w, LIMIT_SYNC_SETTLE_MS / 2);
+	assert_true(world_view(w, 4, 3).linked);
+	assert_false(world_core_view(w, 4).synced);
+	/* Four heads bear no liar, so one peer would be enough. */
+	for (size_t i = 0; i < w->mesh.count; i++)
+		w->mesh.members[i].unlisted = w->mesh.members[i].index == 3;
+	mesh_append_epoch(&w->mesh);
+	world_extend(w);
+	assert_false(world_core_view(w, 4).synced);
+	world_run(w, 2 * LIMIT_SYNC_SETTLE_MS);
+	assert_false(world_core_view(w, 4).synced);
+	world_partition(w, 0);
+	world_run(w, 2 * LIMIT_SYNC_SETTLE_MS);
+	assert_true(world_core_view(w, 4).synced);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -414,6 +441,7 @@ main(void)
 		cmocka_unit_test(who_left_is_not_voted_on),
 		cmocka_unit_test(a_restarted_node_remembers_its_votes),
 		cmocka_unit_test(a_vote_repeated_after_a_renewal_is_held),
+		cmocka_unit_test(who_left_has_no_word_in_a_first_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
