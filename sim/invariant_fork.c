@@ -38,13 +38,27 @@ is_looked_at(const struct sim *s, size_t host, const struct record *r)
 	       !truth_has_adversary(s, ADVERSARY_MALFORMED);
 }
 
+/*
+ * What came before it in one message was a later entry of the same author: then
+ * the newest is another, and what was held for being the newest is gone.
+ */
+static bool
+is_overtaken(const struct payload *p, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (p->records[i]->author == p->records[at]->author)
+			return true;
+	return false;
+}
+
 void
 fork_delivered(struct sim *s, size_t host, const struct payload *p)
 {
 	struct given *g;
 
 	for (size_t i = 0; i < p->record_count; i++) {
-		if (!is_looked_at(s, host, p->records[i]) || !holds_both(s, host, p->records[i]))
+		if (!is_looked_at(s, host, p->records[i]) || is_overtaken(p, i) ||
+		    !holds_both(s, host, p->records[i]))
 			continue;
 		g = &truth_of(s, host)->given[p->records[i]->author];
 		if (g->proof_ms == UINT64_MAX)
