@@ -21,15 +21,41 @@ takes_part(const struct sim *s, size_t host)
 	       !s->authority->members[h->member].left;
 }
 
-/* Those whose link is up; so all that honest hosts connect. */
+/* Does any honest host sign more than what it reports of itself? */
+static bool
+somebody_signs(const struct sim *s)
+{
+	for (size_t i = 0; i < s->host_count; i++) {
+		struct core_view view;
+
+		if (!takes_part(s, i))
+			continue;
+		core_view(s->hosts[i].core, &view);
+		if (view.synced && !view.lost_state && view.locked == STRENGTH_NONE &&
+		    s->hosts[i].lock == STRENGTH_NONE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Those whose link is up; so all that honest hosts connect.  Not of a member that
+ * had two holders, when nobody may write the Proof: neither body is taken then
+ * where the other is.
+ */
 static bool
 have_agreed(const struct sim *s, size_t *left, size_t *right)
 {
+	const bool proven = somebody_signs(s);
+
 	for (size_t i = 0; i < s->fabric.link_count; i++) {
 		const struct link_ends *l = &s->fabric.links[i];
 		struct core_view a, b;
 
 		if (!l->up || !takes_part(s, l->host[0]) || !takes_part(s, l->host[1]))
+			continue;
+		if (!proven && (!truth_is_safe(s, s->hosts[l->host[0]].member) ||
+		                   !truth_is_safe(s, s->hosts[l->host[1]].member)))
 			continue;
 		core_view(s->hosts[l->host[0]].core, &a);
 		core_view(s->hosts[l->host[1]].core, &b);
