@@ -376,20 +376,25 @@ a_vote_repeated_after_a_renewal_is_held(void **unused)
 	struct world *w = mesh_of(5);
 	struct entry e = { .kind = ENTRY_VERDICT };
 	struct core_view before;
+	struct span vote;
 
 	(void)unused;
 	world_partition(w, 1u << 4); /* who is away from here on signs nothing of its own */
 	e.verdict.level = LEVEL_QUARANTINE;
 	e.verdict.subject = world_member(w, 3)->id;
 	e.verdict.window = ballot_window(MESH_TIME_MS + w->now_ms);
-	world_deliver(w, 0, 4, world_forge(w, 4, &e, 1));
+	vote = world_forge(w, 4, &e, 1);
+	world_deliver(w, 0, 4, vote);
+	free((void *)(uintptr_t)vote.data);
 	assert_int_equal(world_view(w, 0, 3).votes, 1);
 	for (size_t i = 0; i < w->mesh.count; i++)
 		if (w->mesh.members[i].index == 4)
 			mesh_append_renewal(&w->mesh, i);
 	world_extend(w);
 	before = world_core_view(w, 0);
-	world_deliver(w, 0, 4, world_forge(w, 4, &e, 1));
+	vote = world_forge(w, 4, &e, 1);
+	world_deliver(w, 0, 4, vote);
+	free((void *)(uintptr_t)vote.data);
 	assert_int_equal(world_core_view(w, 0).refused, before.refused);
 	assert_int_not_equal(world_core_view(w, 0).root, before.root);
 	assert_int_equal(world_view(w, 0, 3).votes, 1);
