@@ -211,9 +211,11 @@ least_k(const struct sim *s, size_t host, member_index subject)
 	struct given *g = &truth_of(s, host)->given[subject];
 	size_t k = electorate_k(authority_epoch(s->authority, truth_epoch(s, host)));
 
-	if (s->hosts[host].kernel[subject] < STRENGTH_CUT)
-		g->least_k = 0;
-	else if (g->least_k == 0 || k < g->least_k)
+	/* One that stands back while another fills the cap goes on later. */
+	if (s->hosts[host].kernel[subject] < STRENGTH_CUT) {
+		if (g->restrict_ms == 0 || s->now_ms >= g->restrict_ms + LIMIT_RESTRICT_MS)
+			g->least_k = 0;
+	} else if (g->least_k == 0 || k < g->least_k)
 		g->least_k = k;
 	return g->least_k;
 }
