@@ -114,7 +114,7 @@ void
 feed_left(struct sim *s, const struct record *r)
 {
 	const struct entry_header *h = &r->header;
-	const struct record *other;
+	bool excused;
 
 	if (r->kind == ENTRY_PROOF && r->valid && truth_is_safe(s, r->subject) &&
 	    !has_forked(s, r->subject))
@@ -125,25 +125,20 @@ feed_left(struct sim *s, const struct record *r)
 	if (!r->valid)
 		violated(s, 10, "n%u, who is honest, signed a %s that proves nothing", r->author,
 		    entry_kind_text(r->kind));
-	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence);
-	if (may_repeat(s, other)) {
-		if (other != r && !hash_equal(&other->hash, &r->hash) &&
-		    s->hosts[r->author].observed >= 0)
+	excused = may_repeat(s, ledger_at(s->ledger, r->author, h->incarnation, h->sequence));
+	/* At its own sequence, and by the hashes that chain it to its neighbours. */
+	for (uint64_t at = h->sequence - 1; at <= h->sequence + 1; at++) {
+		const struct record *other = ledger_at(s->ledger, r->author, h->incarnation, at);
+
+		if (other == NULL || !ledger_contradict(other, r))
+			continue;
+		if (!excused)
+			violated(s, 10, "n%u, who is honest, signed a %s %" PRIu64 " and a %s %" PRIu64
+			    " that contradict each other", r->author, entry_kind_text(other->kind), at,
+			    entry_kind_text(r->kind), h->sequence);
+		else if (r->author < s->count && s->hosts[r->author].observed >= 0)
 			truth_of(s, r->author)->forked = true;
-		return;
 	}
-	if (other != r && !hash_equal(&other->hash, &r->hash))
-		violated(s, 10, "n%u, who is honest, signed a %s and a %s for sequence %" PRIu64,
-		    r->author, entry_kind_text(other->kind), entry_kind_text(r->kind), h->sequence);
-	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence - 1);
-	if (other != NULL && !hash_equal(&other->hash, &h->previous))
-		violated(s, 10,
-		    "sequence %" PRIu64 " of n%u, who is honest, names another predecessor",
-		    h->sequence, r->author);
-	other = ledger_at(s->ledger, r->author, h->incarnation, h->sequence + 1);
-	if (other != NULL && !hash_equal(&r->hash, &other->header.previous))
-		violated(s, 10, "sequence %" PRIu64 " of n%u, who is honest, has another successor",
-		    h->sequence, r->author);
 }
 
 void
