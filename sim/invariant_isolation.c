@@ -204,20 +204,22 @@ check_lasts(struct sim *s, size_t host, member_index subject, bool quarantined)
 	g->held = 0;
 }
 
-/* L1 lasts ten minutes: an epoch that wants more witnesses ends none. */
+/*
+ * L1 lasts ten minutes: an epoch that wants more witnesses ends none, nor one
+ * that waits because others fill the cap, be it from its beginning or later.
+ */
 static size_t
 least_k(const struct sim *s, size_t host, member_index subject)
 {
 	struct given *g = &truth_of(s, host)->given[subject];
 	size_t k = electorate_k(authority_epoch(s->authority, truth_epoch(s, host)));
+	bool began = g->restrict_ms != 0 && s->now_ms < g->restrict_ms + LIMIT_RESTRICT_MS;
 
-	/* One that stands back while another fills the cap goes on later. */
-	if (s->hosts[host].kernel[subject] < STRENGTH_CUT) {
-		if (g->restrict_ms == 0 || s->now_ms >= g->restrict_ms + LIMIT_RESTRICT_MS)
-			g->least_k = 0;
-	} else if (g->least_k == 0 || k < g->least_k)
-		g->least_k = k;
-	return g->least_k;
+	if (g->least_k != 0 && g->least_k < k)
+		k = g->least_k;
+	began = began || s->hosts[host].kernel[subject] >= STRENGTH_CUT ||
+	        truth_witnesses(s, host, subject) >= k;
+	return g->least_k = began ? k : 0;
 }
 
 /* k independent witnesses' statements, fresh by the host's own clock. */

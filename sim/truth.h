@@ -48,7 +48,7 @@ struct given {
 	uint64_t incarnation, newest; /* of its feed, what was taken from it */
 	uint64_t taken, filled_ms;    /* a bucket, in thousandths */
 	uint64_t grounds_ms; /* something about it came then: what a step makes of several entries is not judged */
-	size_t least_k;      /* of the epochs that the host knew since it cut it; 0: it does not */
+	size_t least_k;      /* of the epochs that the host knew since it might restrict it; 0: it may not */
 	uint64_t expires_ms; /* of its cut, as the kernel was told; 0: none */
 	uint64_t told_root;  /* by it on its link; 0: nothing yet */
 	uint64_t told_later; /* by it: our feed of that incarnation went further than we know; 0: it did not */
