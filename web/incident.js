@@ -182,6 +182,8 @@ export function show() {
 	showRelease(d);
 	byId('export').href = `/api/v1/incidents/${encodeURIComponent(d.id)}`;
 	byId('export').download = `incident-${d.id}.json`;
+	byId('proof').hidden = !d.bundle;
+	byId('proof').href = d.bundle ?? '';
 	say(byId('replay-at'), at === null ? 'live' : past(d, at).name);
 }
 

@@ -2,13 +2,13 @@
 // Numbers are those of the points of acceptance.
 // usage: node lab.mjs DIRECTORY-OF-BINARIES
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
-import { Lab, Proxy, launch, open, places, states, text, tree, until, wait } from './kit.mjs';
+import { Lab, Proxy, bin, launch, open, places, states, text, tree, until, wait } from './kit.mjs';
 
 const pictures = process.env.SCREENSHOTS;
 let lab, browser, terminal, shown, page;
@@ -98,6 +98,10 @@ test('9: an attack is on the page within a quarter of a second of its event: who
 	const [file] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
 	const exported = JSON.parse(readFileSync(await file.path(), 'utf8'));
 	assert.ok(exported.name === 'node-e' && exported.certificate.length > 100 && exported.cuts.length === 4);
+	const [proof] = await Promise.all([page.waitForEvent('download'), page.click('#proof')]);
+	const { ca_key } = JSON.parse(await lab.run('enter', 'lab', 'phalanx', 'ca', 'show', '--json', '--dir', '/run/lab/ca'));
+	assert.match(proof.suggestedFilename(), /^phalanx-\w+\.json$/);
+	assert.match(execFileSync(path.join(bin, 'phalanx'), ['audit', 'verify', '--bundle', await proof.path(), '--ca-key', ca_key], { encoding: 'utf8' }), /quarantine.*node-e/is);
 	await wait(900);
 	await picture(page, 'ring');
 });
@@ -168,7 +172,7 @@ test('16: everything is reached by keyboard, and focus returns from dialogs', as
 		await page.keyboard.press('Tab');
 		seen.add(await focused());
 	}
-	for (const id of ['skip', 'me', 'theme', 'help', 'filter', 'picture', 'incident-choice', 'replay', 'export', 'threats-pause', 'threats-csv', 'feed-chip']) assert.ok(seen.has(id), `${id}: ${[...seen]}`);
+	for (const id of ['skip', 'me', 'theme', 'help', 'filter', 'picture', 'incident-choice', 'replay', 'export', 'proof', 'threats-pause', 'threats-csv', 'feed-chip']) assert.ok(seen.has(id), `${id}: ${[...seen]}`);
 });
 
 test('1, 2, 6: one origin, the strict policy, and no other name', async () => {
