@@ -63,13 +63,15 @@ keep_as_newest(struct core *c, const struct arrival *a, bool proven)
 
 /*
  * A certificate for what is certified already changes nothing, nor does a
- * second Proof, so they are not worth their signature checks.  Unproven they
- * may still be shown to their author, who alone can tell that it lost its state.
+ * second Proof, so they are not worth their signature checks, unless they
+ * contradict what their author wrote beside.  Unproven they may still be shown
+ * to their author, who alone can tell that it lost its state.
  */
 static bool
 is_known(struct core *c, struct arrival *a)
 {
 	enum entry_kind kind = a->kind;
+	struct proof_place place = { &a->header, &a->hash };
 	struct hash key;
 
 	if (a->peeked != ERR_OK || (kind != ENTRY_CERTIFICATE && kind != ENTRY_PROOF) ||
@@ -82,6 +84,9 @@ is_known(struct core *c, struct arrival *a)
 	a->author = roster_find_id(c->roster, &a->header.author);
 	if (a->author == c->self)
 		return false; /* whatever says something about our own feed is looked at */
+	if (a->author != MEMBER_NONE && !is_convicted(c, a->author) &&
+	    conviction_find(c, a->author, &place) != NULL)
+		return false;
 	if (a->author == a->from && a->via == VIA_LINK && a->envelope.is_signed &&
 	    a->header.incarnation == member_of(c, a->author)->incarnation)
 		(void)keep_as_newest(c, a, false);

@@ -436,6 +436,41 @@ a_culprits_certificate_outlives_a_restart(void **unused)
 }
 
 /*
+ * A certificate for what is certified is not worth its checks, unless its
+ * author wrote something else in its place: who brings it may sign no Proof.
+ */
+static void
+a_certificate_that_changes_nothing_convicts(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE);
+	struct entry e;
+	struct span bytes;
+
+	(void)unused;
+	world_touch_from(w, 0, 4);
+	world_touch_from(w, 2, 4);
+	world_touch_from(w, 3, 4);
+	world_run(w, 1000);
+	assert_int_equal(world_view(w, 2, 4).status, STATUS_QUARANTINED);
+	assert_int_equal(w->nodes[2].held[CULPRIT], STRENGTH_NONE);
+	w->forged_count = 0; /* two bodies, each first in a chain of its own */
+	tell(w, 2, report(SELF_REPORT_PRECAUTION, 9), 9);
+	world_run(w, 100);
+	assert_false(world_view(w, 2, CULPRIT).proven);
+	w->forged_count = 0;
+	e = certificate_against_e(w);
+	bytes = world_forge(w, CULPRIT, &e, 9);
+	world_deliver(w, 2, 3, bytes);
+	free((void *)(uintptr_t)bytes.data);
+	world_run(w, 1000);
+	/* e, cut off, hears nothing. */
+	for (size_t i = 0; i < 4; i++)
+		assert_true(i == CULPRIT || (world_view(w, i, CULPRIT).proven &&
+		                                w->nodes[i].held[CULPRIT] == STRENGTH_SEVER));
+	world_free(w);
+}
+
+/*
  * Somebody else signed in b's name, and b itself alone has the other body for
  * that place: b signs nothing more, and shows what it said, so that it is convicted.
  */
@@ -536,6 +571,7 @@ main(void)
 		cmocka_unit_test(who_may_not_sign_writes_it_later),
 		cmocka_unit_test(a_proof_outlives_a_restart),
 		cmocka_unit_test(a_culprits_certificate_outlives_a_restart),
+		cmocka_unit_test(a_certificate_that_changes_nothing_convicts),
 		cmocka_unit_test(who_is_doubled_shows_its_own_word),
 		cmocka_unit_test(whatever_each_held_all_agree),
 	};
