@@ -156,6 +156,24 @@ conviction_pursue(struct core *c)
 	}
 }
 
+void
+conviction_show(struct core *c, member_index culprit, member_index to)
+{
+	const struct convictions *all = &c->convictions;
+
+	for (size_t i = 0; i < all->count && !may_sign(c); i++) {
+		const struct conviction *this = &all->list[i];
+		uint8_t *bytes;
+
+		if (this->culprit != culprit ||
+		    (bytes = actions_bytes(&c->outbox, this->second_bytes)) == NULL)
+			continue;
+		memcpy(bytes, this->bytes + this->first_bytes, this->second_bytes);
+		actions_send(
+		    &c->outbox, (struct span){ bytes, this->second_bytes }, to, MEMBER_NONE);
+	}
+}
+
 enum err
 conviction_check(struct core *c, const struct entry *e, bool own)
 {

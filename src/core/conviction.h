@@ -21,7 +21,7 @@ struct object;
 struct convictions {
 	struct conviction {
 		member_index culprit;
-		uint8_t *bytes; /* both Envelopes, one after the other */
+		uint8_t *bytes; /* both Envelopes, one after the other: the second was held */
 		size_t first_bytes;
 		size_t second_bytes;
 	} list[LIMIT_PENDING_PROOFS];
@@ -43,6 +43,11 @@ const struct object *conviction_find(struct core *, member_index author,
 MUST_USE enum err conviction_look(struct core *, const struct arrival *);
 /* Ask the notary for what is due, if this node may sign. */
 void conviction_pursue(struct core *);
+/*
+ * A peer offered what contradicts an entry that is held.  Show it that one,
+ * if the Proof is not for us to sign: the peer may know but its own.
+ */
+void conviction_show(struct core *, member_index culprit, member_index to);
 
 /* Beyond the envelope; changes no state.  As proof_check(). */
 MUST_USE enum err conviction_check(struct core *, const struct entry *, bool own);

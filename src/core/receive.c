@@ -62,6 +62,8 @@ refuse(struct core *c, member_index from, member_index author, enum via via, enu
 	a = actions_notice(&c->outbox, NOTICE_EQUIVOCATION, author);
 	a->notice.peer = from;
 	a->notice.error = err;
+	if (via == VIA_SYNC)
+		conviction_show(c, author, from);
 }
 
 /* ---- the ways in ---------------------------------------------------------------- */

@@ -471,6 +471,41 @@ a_certificate_that_changes_nothing_convicts(void **unused)
 }
 
 /*
+ * Only a has what convicts, and may not sign: it shows that to whoever offers
+ * the other body, for by what it means nobody would ask for it.
+ */
+static void
+who_may_not_sign_shows_it(void **unused)
+{
+	struct world *w = five(POLICY_ATTRIBUTE);
+	struct entry own = report(SELF_REPORT_PRECAUTION, 1);
+	struct span bytes = world_forge(w, 0, &own, 1);
+
+	(void)unused;
+	world_partition(w, 1u << 0);
+	world_touch_from(w, 2, 4);
+	world_touch_from(w, 3, 4);
+	world_run(w, 1000);
+	w->touched_others[4] = true;
+	w->forged_count = 0; /* two bodies, each in a chain of its own */
+	tell(w, 0, certificate_against_e(w), 9);
+	world_deliver(w, 0, 3, bytes);
+	free((void *)(uintptr_t)bytes.data);
+	assert_true(world_core_view(w, 0).lost_state);
+	w->forged_count = 0;
+	tell(w, 2, statement(w, 3, 0), 9);
+	tell(w, 2, statement(w, 4, 0), 10);
+	world_run(w, 100);
+	assert_false(world_view(w, 2, CULPRIT).proven);
+	world_crash(w, CULPRIT);
+	world_partition(w, 0);
+	world_run(w, LIMIT_FIRST_SYNC_MS);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(i == CULPRIT || world_view(w, i, CULPRIT).proven);
+	world_free(w);
+}
+
+/*
  * Somebody else signed in b's name, and b itself alone has the other body for
  * that place: b signs nothing more, and shows what it said, so that it is convicted.
  */
@@ -572,6 +607,7 @@ main(void)
 		cmocka_unit_test(a_proof_outlives_a_restart),
 		cmocka_unit_test(a_culprits_certificate_outlives_a_restart),
 		cmocka_unit_test(a_certificate_that_changes_nothing_convicts),
+		cmocka_unit_test(who_may_not_sign_shows_it),
 		cmocka_unit_test(who_is_doubled_shows_its_own_word),
 		cmocka_unit_test(whatever_each_held_all_agree),
 	};
