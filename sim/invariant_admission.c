@@ -316,7 +316,9 @@ hear_claim(struct sim *s, size_t host, size_t from, const struct feed_head *head
 	const struct disk *disk = &s->hosts[host].disk;
 
 	truth_of(s, host)->given[s->hosts[from].member].told_later =
-	    head->sequence > disk->sequence ? head->incarnation : 0;
+	    head->incarnation == disk->incarnation && head->sequence > disk->sequence
+	        ? head->incarnation
+	        : 0;
 }
 
 void

@@ -32,7 +32,8 @@ is_fresh(const struct sim *s, size_t host, const struct record *r, uint64_t for_
 
 /*
  * Its oldest fresh accusation is about somebody else: the host holds one that
- * surely is, and nothing older about this subject that may be.
+ * surely is, and nothing older about this subject that may be.  Of two bodies
+ * in one place it may have taken either.
  */
 static bool
 accuses_another(const struct sim *s, size_t host, member_index witness, member_index subject)
@@ -40,6 +41,8 @@ accuses_another(const struct sim *s, size_t host, member_index witness, member_i
 	int observed = s->hosts[host].observed;
 	const struct record *list = ledger_by(s->ledger, witness), *other = NULL;
 
+	if (truth_contradicted(s, observed, witness))
+		return false;
 	for (const struct record *r = list; r != NULL; r = r->next_by_author)
 		if (r->kind == ENTRY_STATEMENT && r->valid && (r->kept >> observed & 1) != 0 &&
 		    r->subject != subject && (other == NULL || is_before(r, other)) &&

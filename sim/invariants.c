@@ -150,7 +150,6 @@ void
 truth_reached(struct sim *s, size_t host, struct record *r)
 {
 	uint64_t bit = 1ULL << s->hosts[host].observed;
-	bool again = (r->reached & bit) != 0;
 	struct given *g;
 	size_t i = 0;
 
@@ -166,7 +165,8 @@ truth_reached(struct sim *s, size_t host, struct record *r)
 	if (r->kind == ENTRY_CERTIFICATE && truth_understands(s, host, r) &&
 	    truth_may_take(s, host, r))
 		truth_released(g, r);
-	if (again || r->kind != ENTRY_STATEMENT)
+	/* Again, and now of an epoch that has begun since, perhaps. */
+	if (r->kind != ENTRY_STATEMENT)
 		return;
 	while (i < g->heard_count && g->heard[i].witness != r->author)
 		i++;
