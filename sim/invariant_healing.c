@@ -3,6 +3,7 @@
  * 12: evidence in public leads to a certificate.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include "sim/invariants.h"
 #include "sim/truth.h"
 
@@ -21,45 +22,64 @@ takes_part(const struct sim *s, size_t host)
 	       !s->authority->members[h->member].left;
 }
 
-/* Does any honest host sign more than what it reports of itself? */
+/* Does it sign more than what it reports of itself? */
 static bool
-somebody_signs(const struct sim *s)
+signs(const struct sim *s, size_t host)
 {
-	for (size_t i = 0; i < s->host_count; i++) {
-		struct core_view view;
+	struct core_view view;
 
-		if (!takes_part(s, i))
-			continue;
-		core_view(s->hosts[i].core, &view);
-		if (view.synced && !view.lost_state && view.locked == STRENGTH_NONE &&
-		    s->hosts[i].lock == STRENGTH_NONE)
-			return true;
+	core_view(s->hosts[host].core, &view);
+	return view.synced && !view.lost_state && view.locked == STRENGTH_NONE &&
+	       s->hosts[host].lock == STRENGTH_NONE;
+}
+
+/* Does any honest host that links lead to from here? */
+static bool
+somebody_signs(const struct sim *s, size_t host)
+{
+	bool *near = calloc(s->host_count, sizeof(*near));
+	bool more = true, found = false;
+
+	if (near == NULL)
+		abort();
+	near[host] = true;
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < s->fabric.link_count; i++) {
+			const struct link_ends *l = &s->fabric.links[i];
+
+			if (l->up && near[l->host[0]] != near[l->host[1]] &&
+			    takes_part(s, l->host[0]) && takes_part(s, l->host[1]))
+				near[l->host[0]] = near[l->host[1]] = more = true;
+		}
 	}
-	return false;
+	for (size_t i = 0; i < s->host_count; i++)
+		found = found || (near[i] && signs(s, i));
+	free(near);
+	return found;
 }
 
 /*
  * Those whose link is up; so all that honest hosts connect.  Not of a member that
- * had two holders, when nobody may write the Proof: neither body is taken then
- * where the other is.
+ * had two holders, when nobody there may write the Proof: neither body is taken
+ * then where the other is.
  */
 static bool
 have_agreed(const struct sim *s, size_t *left, size_t *right)
 {
-	const bool proven = somebody_signs(s);
-
 	for (size_t i = 0; i < s->fabric.link_count; i++) {
 		const struct link_ends *l = &s->fabric.links[i];
 		struct core_view a, b;
 
 		if (!l->up || !takes_part(s, l->host[0]) || !takes_part(s, l->host[1]))
 			continue;
-		if (!proven && (!truth_is_safe(s, s->hosts[l->host[0]].member) ||
-		                   !truth_is_safe(s, s->hosts[l->host[1]].member)))
-			continue;
 		core_view(s->hosts[l->host[0]].core, &a);
 		core_view(s->hosts[l->host[1]].core, &b);
 		if (a.root == b.root && a.epoch == b.epoch && a.synced && b.synced)
+			continue;
+		if ((!truth_is_safe(s, s->hosts[l->host[0]].member) ||
+		        !truth_is_safe(s, s->hosts[l->host[1]].member)) &&
+		    !somebody_signs(s, l->host[0]))
 			continue;
 		*left = l->host[0];
 		*right = l->host[1];
