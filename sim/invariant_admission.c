@@ -163,8 +163,11 @@ check_own_place(struct sim *s, size_t host, const struct record *r)
 	struct core_member_view v;
 
 	core_view_member(s->hosts[host].core, r->author, &v);
-	/* Convicted, its feed has no order; and in another epoch its words are gone. */
-	if (v.proven || s->authority->epoch_count > 1)
+	/*
+	 * Convicted, its feed has no order; in another epoch its words are gone; and
+	 * what it wrote by a clock that is off it refuses itself.
+	 */
+	if (v.proven || s->authority->epoch_count > 1 || w->jumped)
 		return;
 	for (const struct record *own = ledger_by(s->ledger, r->author); own != NULL;
 	     own = own->next_by_author)
