@@ -124,6 +124,7 @@
 #define LIMIT_REPORT_DELAY_MS   30 /* people are told after the mesh has cut */
 #define LIMIT_HEARTBEAT_MS      5000
 #define LIMIT_REGISTER_MS       (30 * 1000) /* under LIMIT_REGISTER_AGE_S: a registration that is told of is always fresh */
+#define LIMIT_REGISTER_RETRY_MS 250 /* who is refused tries again, each time after twice as long, up to a heartbeat */
 
 /* decoys */
 #define LIMIT_DECOYS             16

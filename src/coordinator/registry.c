@@ -250,6 +250,42 @@ registry_free(struct registry *r)
 	free(r);
 }
 
+/* All that was said and is remembered of it; what the roster says is the newer one's. */
+static void
+take_over(struct registry_node *node, struct registry_node *was)
+{
+	struct registry_node listed = *node;
+
+	*node = *was;
+	memcpy(node->name, listed.name, sizeof(node->name));
+	node->serial = listed.serial;
+	node->member = listed.member;
+	node->zone = listed.zone;
+	memcpy(node->key_id, listed.key_id, sizeof(node->key_id));
+	was->peers = listed.peers;
+	was->series = listed.series;
+	was->nonces = listed.nonces;
+}
+
+static void
+carry(struct registry *to, struct registry_node **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct registry_node *node = registry_find(to, list[i]->name);
+
+		if (node != NULL && node->proven && list[i]->proven &&
+		    memcmp(&node->key, &list[i]->key, sizeof(node->key)) == 0)
+			take_over(node, list[i]);
+	}
+}
+
+void
+registry_carry(struct registry *from, struct registry *to)
+{
+	carry(to, from->list, from->count);
+	carry(to, from->others, from->other_count);
+}
+
 size_t
 registry_count(const struct registry *r)
 {

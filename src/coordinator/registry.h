@@ -69,6 +69,8 @@ struct registry_node {
  */
 MUST_USE enum err registry_new(const struct roster *, struct registry **out);
 void registry_free(struct registry *); /* accepts NULL */
+/* What nodes said, and which nonces were seen, of all who have the same key in both. */
+void registry_carry(struct registry *from, struct registry *to);
 
 size_t registry_count(const struct registry *);
 /* Members first, then in order of arrival, but that a dropped one's place is the newcomer's. */

@@ -149,6 +149,7 @@ coordinator_grow(struct coordinator *c, struct roster *roster)
 		c->ledger = old_ledger;
 		return err;
 	}
+	registry_carry(old_registry, c->registry);
 	registry_free(old_registry);
 	ledger_free(old_ledger);
 	roster_free(old_roster);

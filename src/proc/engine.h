@@ -188,6 +188,7 @@ struct engine {
 	struct msg_coordinator trusted; /* as net judged it last */
 	uint64_t heartbeat_ms; /* next */
 	uint64_t register_ms;  /* not with a heartbeat before this */
+	uint64_t register_retry_ms; /* the next time that it is refused */
 	uint64_t nonce;
 
 	struct msg_telemetry telemetry;

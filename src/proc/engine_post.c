@@ -160,6 +160,7 @@ on_due(void *context)
 enum err
 engine_post_start(struct engine *e)
 {
+	e->register_retry_ms = LIMIT_REGISTER_RETRY_MS;
 	return loop_timer_new(e->loop, on_due, e, &e->post_timer);
 }
 
@@ -396,11 +397,20 @@ static void
 schedule_registration(struct engine *e, const struct msg_posted *posted)
 {
 	const bool is_good = posted->status == 200 || posted->status == 202;
+	const uint64_t now_ms = loop_now_ms();
 
 	if (!is_good)
 		e->register_ms = 0;
-	else if (posted->path == HTTP_REGISTER)
-		e->register_ms = loop_now_ms() + LIMIT_REGISTER_MS;
+	if (posted->path != HTTP_REGISTER)
+		return;
+	if (is_good) {
+		e->register_ms = now_ms + LIMIT_REGISTER_MS;
+		e->register_retry_ms = LIMIT_REGISTER_RETRY_MS;
+	} else if (posted->status != 0 && e->heartbeat_ms > now_ms + e->register_retry_ms) {
+		/* A newcomer, perhaps, of whom it is told in this very moment. */
+		e->heartbeat_ms = now_ms + e->register_retry_ms;
+		e->register_retry_ms *= 2;
+	}
 }
 
 void

@@ -277,6 +277,8 @@ is_change(const struct core_action *action)
 	case NOTICE_RESTRICTED:
 	case NOTICE_PROOF:
 	case NOTICE_RELEASED:
+	case NOTICE_FIRST_SYNC:
+	case NOTICE_EPOCH:
 		return true;
 	case NOTICE_STATEMENT:
 	case NOTICE_VERDICT:
@@ -284,14 +286,12 @@ is_change(const struct core_action *action)
 	case NOTICE_PEER_ALIVE:
 	case NOTICE_PEER_SUSPECT:
 	case NOTICE_PEER_DEAD:
-	case NOTICE_FIRST_SYNC:
 	case NOTICE_LOST_STATE:
 	case NOTICE_CLOCK:
 	case NOTICE_EQUIVOCATION:
 	case NOTICE_BLAST_RADIUS:
 	case NOTICE_RELEASE:
 	case NOTICE_INDICATOR:
-	case NOTICE_EPOCH:
 	case NOTICE_ROSTER_FORK:
 		break;
 	}

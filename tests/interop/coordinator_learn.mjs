@@ -2,6 +2,7 @@
 // restart, and can teach it nothing else.
 // usage: node coordinator_learn.mjs DIRECTORY-OF-BINARIES
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -83,7 +84,9 @@ test('nobody but a member that was asked is heard, and records of no CA but ours
 });
 
 test('what the CA signed counts at once, in whatever parts it comes, and after a restart', async () => {
-	const cut = old.length + 50, part = (from, to) => now.subarray(from, to);
+	const cut = old.length + 50, part = (from, to) => now.subarray(from, to), nonce = randomBytes(16);
+	const again = () => c.postSigned(a, '/api/telemetry', { node_id: a.name, status: 'healthy', peers: [] }, { change: { nonce } });
+	assert.equal((await again()).status, 200);
 	refused(await c.postSigned(newcomer, '/api/telemetry', { node_id: 'node-f', status: 'healthy' }), 401, /keyid/);
 	assert.deepEqual((await telemetry(d, now.length)).json, { roster: old.length });
 	assert.deepEqual((await bring(d, old.length, part(old.length, cut))).json, { roster: cut });
@@ -92,6 +95,9 @@ test('what the CA signed counts at once, in whatever parts it comes, and after a
 	assert.deepEqual((await bring(d, cut, part(cut))).json, { roster: now.length });
 	assert.equal(await epochOf(), 2);
 	await logged(/records learned from node=node-c; members=7 epoch=2/);
+	// How they are stays known, and what they signed before counts no second time.
+	assert.deepEqual((await c.get('/api/topology')).json.nodes.filter((node) => node.status === 'healthy').map((node) => node.node_id).sort(), ['node-a', 'node-b', 'node-c']);
+	refused(await again(), 401, /used before/);
 	const greeted = await telemetry(newcomer, now.length);
 	assert.deepEqual([greeted.status, greeted.json?.roster], [200, undefined]);
 	assert.deepEqual((await c.postSigned(newcomer, '/api/v1/entries', syncItems(newcomer.selfReport(2)))).json, { accepted: 1, known: 0, refused: [] });
