@@ -327,6 +327,21 @@ crowd_run(struct crowd *w, uint64_t duration_ms)
 	}
 }
 
+/* All of them, each with each, at rest. */
+static inline struct crowd *
+crowd_full_mesh(size_t count)
+{
+	struct crowd *w = crowd_new(count);
+
+	for (size_t i = 0; i < count; i++)
+		crowd_start(w, (member_index)i);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			crowd_link(w, (member_index)i, (member_index)j, true);
+	crowd_run(w, 3000);
+	return w;
+}
+
 static inline struct core_view
 crowd_view(const struct crowd *w, member_index i)
 {

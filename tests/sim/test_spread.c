@@ -157,25 +157,11 @@ told_one_and_droppers(struct crowd *w, member_index from, member_index to, enum 
 	return from == 0 ? to == 29 : from > 5;
 }
 
-static struct crowd *
-full_mesh_of(size_t count)
-{
-	struct crowd *w = crowd_new(count);
-
-	for (size_t i = 0; i < count; i++)
-		crowd_start(w, (member_index)i);
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < i; j++)
-			crowd_link(w, (member_index)i, (member_index)j, true);
-	crowd_run(w, 3000);
-	return w;
-}
-
 /* With everybody told by the author f + 1 others relay, not all. */
 static void
 few_relay_what_all_have(void **unused)
 {
-	struct crowd *w = full_mesh_of(30);
+	struct crowd *w = crowd_full_mesh(30);
 	struct core_event ev = { .input = CORE_CONFESS, .confess.reason = CLASS_OPERATOR };
 
 	(void)unused;
@@ -195,7 +181,7 @@ few_relay_what_all_have(void **unused)
 static void
 who_alone_was_told_tells_all_in_its_turn(void **unused)
 {
-	struct crowd *w = full_mesh_of(30);
+	struct crowd *w = crowd_full_mesh(30);
 	struct core_event ev = { .input = CORE_CONFESS, .confess.reason = CLASS_OPERATOR };
 
 	(void)unused;

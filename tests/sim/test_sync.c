@@ -33,20 +33,6 @@ deliver(struct crowd *w, member_index to, member_index from, struct span bytes)
 	crowd_step(w, to, &ev);
 }
 
-static struct crowd *
-crowd_of(size_t count)
-{
-	struct crowd *w = crowd_new(count);
-
-	for (size_t i = 0; i < count; i++)
-		crowd_start(w, (member_index)i);
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < i; j++)
-			crowd_link(w, (member_index)i, (member_index)j, true);
-	crowd_run(w, 3000);
-	return w;
-}
-
 /* Ask node 0 for all that it has; how many messages it answers with, how many items are in them. */
 static void
 ask_for_all(struct crowd *w, member_index from, size_t *messages, size_t *items)
@@ -112,7 +98,7 @@ node_1_withholds(struct crowd *w, member_index from, member_index to, enum entry
 static void
 a_withholding_peer_holds_nobody_up(void **unused)
 {
-	struct crowd *w = crowd_of(6);
+	struct crowd *w = crowd_full_mesh(6);
 	uint8_t bytes[512];
 	size_t size;
 
