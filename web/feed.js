@@ -68,7 +68,7 @@ export async function verify(anew) {
 	// Then the lines that came meanwhile, many at once.
 	setTimeout(() => {
 		resting = false;
-		if (!trouble && checked.n > 0 && checked.n < model.feed.entries) void verify(false);
+		if (!trouble && checked.n < model.feed.entries) changed();
 	}, PAUSE_MS);
 }
 

@@ -531,6 +531,13 @@ proven_status(struct coordinator *c, const struct registry_node *node, uint64_t 
 	return status;
 }
 
+/* That it is cut off, when all that is proven is that it was touched, is its own to say. */
+static bool
+says_quarantined(const struct registry_node *node)
+{
+	return node->told && strcmp(node->status, "quarantined") == 0;
+}
+
 enum node_status
 coordinator_status(struct coordinator *c, const struct registry_node *node, uint64_t now_ms)
 {
@@ -540,13 +547,13 @@ coordinator_status(struct coordinator *c, const struct registry_node *node, uint
 		return status;
 	if (node->seen_ms + LIMIT_PEERS_ACTIVE_MS <= now_ms)
 		return STATUS_UNREACHABLE;
+	if (says_quarantined(node))
+		return STATUS_QUARANTINED;
 	if (status != STATUS_HEALTHY || !node->told)
 		return status;
 	if (strcmp(node->status, "attacked") == 0 || strcmp(node->status, "anomaly") == 0)
 		return STATUS_ATTACKED;
-	if (strcmp(node->status, "restricted") == 0)
-		return STATUS_RESTRICTED;
-	return strcmp(node->status, "quarantined") == 0 ? STATUS_QUARANTINED : STATUS_HEALTHY;
+	return strcmp(node->status, "restricted") == 0 ? STATUS_RESTRICTED : STATUS_HEALTHY;
 }
 
 static json_t *
@@ -563,6 +570,8 @@ topology_json(struct coordinator *c)
 		if (status != STATUS_QUARANTINED &&
 		    (!node->told || node->told_ms + LIMIT_TOPOLOGY_MS <= now_ms))
 			continue;
+		if (says_quarantined(node))
+			status = STATUS_QUARANTINED;
 		peers = node->peers != NULL ? json_loads(node->peers, 0, NULL) : json_array();
 		json_array_append_new(nodes,
 		    json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "node_id", node->name, "status",

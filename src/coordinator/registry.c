@@ -262,6 +262,9 @@ take_over(struct registry_node *node, struct registry_node *was)
 	node->member = listed.member;
 	node->zone = listed.zone;
 	memcpy(node->key_id, listed.key_id, sizeof(node->key_id));
+	/* What it sent and the roster did not bear out then it is asked for again. */
+	node->retell_until_ms = listed.retell_until_ms;
+	node->retold = listed.retold;
 	was->peers = listed.peers;
 	was->series = listed.series;
 	was->nonces = listed.nonces;
