@@ -155,7 +155,9 @@ test('every fault is on the wire what its name says', () => within({ drip: 5, si
 	assert.deepEqual(Object.keys(WIRE).sort(), [...FAULTS].sort());
 	for (const [fault, [end, bytes]] of Object.entries(WIRE)) {
 		server.set({ fault });
-		const got = await raw(port, ask(), 150);
+		let got = await raw(port, ask(), 150);
+		// What drips may be late on a busy machine.
+		if (!bytes.test(got.got)) got = await raw(port, ask(), 3000);
 		assert.equal(got.end, end, fault);
 		assert.match(got.got, bytes, fault);
 	}
