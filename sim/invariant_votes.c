@@ -50,7 +50,11 @@ certificate_reached(const struct sim *s, int observed, member_index subject, uin
 	return false;
 }
 
-/* Blast radius: what its ballots that are open, or led to certificates, weigh. */
+/*
+ * Blast radius: what its ballots that are open, or led to certificates, weigh.
+ * One that it wrote and did not send before it lost power may be of a round that
+ * its disk does not know to have begun: then nobody ever hears of it.
+ */
 static void
 check_budget(struct sim *s, const struct electorate *e, size_t host, member_index subject)
 {
@@ -66,6 +70,7 @@ check_budget(struct sim *s, const struct electorate *e, size_t host, member_inde
 		for (; r != NULL; r = r->next)
 			if (r->author == h->member && r->level == LEVEL_QUARANTINE &&
 			    r->epoch == e->number && r->round >= round &&
+			    (r->left || r->born_ms > truth_of(s, host)->booted_ms) &&
 			    (certified || r->born_ms + OPEN_MS > s->now_ms))
 				break;
 		if (r != NULL && other != subject)
